@@ -1,0 +1,35 @@
+PYTHON ?= python3
+V := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: install run test test-fast lint bench clean
+
+install: $(STAMP)
+
+$(STAMP): setup.cfg pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("cwportal needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 …" if sys.version_info < (3, 11) else 0)'
+	@test -x $(V)/python || $(PYTHON) -m venv .venv
+	$(V)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,lint]'
+	@touch $(STAMP)
+
+run: $(STAMP)
+	@$(V)/python -m cwportal.dev
+
+test: $(STAMP)
+	$(V)/python -m pytest -n auto
+
+test-fast: $(STAMP)
+	$(V)/python -m pytest -n auto -m 'not slow'
+
+lint: $(STAMP)
+	$(V)/ruff check .
+	$(V)/ruff format --check .
+	$(V)/mypy
+	$(V)/lint-imports
+	$(V)/bandit --quiet --recursive cwportal
+
+bench: $(STAMP)
+	$(V)/python -m benchmarks
+
+clean:
+	rm -rf .venv build *.egg-info

@@ -1,0 +1,3 @@
+"""ConnectWise PSA billing integration for partner portals."""
+
+__version__ = "0.1.0"

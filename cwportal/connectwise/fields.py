@@ -1,0 +1,114 @@
+"""Typed access to one JSON object from ConnectWise: absent, null and "" are the same, a wrong type is an error."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+
+from cwportal.connectwise.errors import Malformed
+
+_DAY = re.compile(r"(\d{4}-\d{2}-\d{2})(T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z?)?")
+# Far beyond any money; keeps a hostile 1e999999999 from becoming a gigabyte of digits.
+_MAX_EXPONENT = 20
+
+
+class Fields:
+    """The fields of one record; `what` names it in errors."""
+
+    __slots__ = ("_data", "_what")
+
+    def __init__(self, data: object, what: str) -> None:
+        if not isinstance(data, Mapping):
+            raise Malformed(
+                f"ConnectWise's answer holds something that is no {what}. Nothing was taken from it; try again."
+            )
+        self._data = data
+        self._what = what
+
+    def _wrong(self, name: str) -> Malformed:
+        found = self._data.get("id")
+        number = f" {found}" if isinstance(found, int) else ""
+        return Malformed(
+            f"ConnectWise's {self._what}{number} has a “{name}” that cannot be understood. "
+            "Nothing was taken from this answer; report it to the portal's operator if it stays."
+        )
+
+    def _value(self, name: str) -> object:
+        value = self._data.get(name)
+        return None if value == "" else value
+
+    def identity(self) -> int:
+        """The record's own `id`, which must be there."""
+        value = self._value("id")
+        if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+            raise self._wrong("id")
+        return value
+
+    def reference_id(self) -> int | None:
+        """The `id` of a reference; None or 0 mean that it refers to nothing."""
+        value = self._value("id")
+        if value is None or value == 0:
+            return None
+        return self.identity()
+
+    def text(self, name: str) -> str:
+        """A text, "" where absent; a number is taken as its digits."""
+        value = self._value(name)
+        if value is None:
+            return ""
+        if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+            raise self._wrong(name)
+        return str(value)
+
+    def flag(self, name: str) -> bool:
+        """A boolean, False where absent."""
+        value = self._value(name)
+        if value is None:
+            return False
+        if not isinstance(value, bool):
+            raise self._wrong(name)
+        return value
+
+    def amount(self, name: str) -> Decimal:
+        """A number as Decimal, 0 where absent."""
+        value = self._value(name)
+        if value is None:
+            return Decimal(0)
+        if isinstance(value, bool) or not isinstance(value, int | Decimal):
+            raise self._wrong(name)
+        number = Decimal(value)
+        if number and not -_MAX_EXPONENT <= number.adjusted() <= _MAX_EXPONENT:
+            raise self._wrong(name)
+        return number
+
+    def day(self, name: str) -> date | None:
+        """The calendar date of a date that ConnectWise keeps as midnight UTC; never moved through a zone."""
+        value = self._value(name)
+        if value is None:
+            return None
+        matched = _DAY.fullmatch(value) if isinstance(value, str) else None
+        if matched is None:
+            raise self._wrong(name)
+        try:
+            return date.fromisoformat(matched[1])
+        except ValueError:
+            raise self._wrong(name) from None
+
+    def reference(self, name: str) -> Fields | None:
+        """A nested object, None where absent."""
+        value = self._value(name)
+        return None if value is None else Fields(value, f"{name} of a {self._what}")
+
+    def required_reference(self, name: str) -> Fields:
+        """A nested object that must be there."""
+        found = self.reference(name)
+        if found is None:
+            raise self._wrong(name)
+        return found
+
+    def reference_to(self, name: str) -> int | None:
+        """The id a nested object refers to."""
+        found = self.reference(name)
+        return None if found is None else found.reference_id()

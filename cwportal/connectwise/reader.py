@@ -1,0 +1,190 @@
+"""Everything we read from ConnectWise, as records. A read that fails or is incomplete raises; it never returns less."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeVar
+
+from cwportal.connectwise import conditions, protocol
+from cwportal.connectwise.errors import Incomplete, Malformed
+from cwportal.connectwise.pages import PAGE_SIZE, Pages, rows_of
+from cwportal.connectwise.records import (
+    Addition,
+    Agreement,
+    BillingCycle,
+    Company,
+    CompanyStatus,
+    Document,
+    NamedItem,
+    Product,
+    SecurityRow,
+    SystemInfo,
+)
+from cwportal.connectwise.session import Transport, company_info
+
+__all__ = ["Reader", "company_info"]
+
+_T = TypeVar("_T")
+COMPANIES = "/company/companies"
+AGREEMENTS = "/finance/agreements"
+CATALOG = "/procurement/catalog"
+_COMPANY_FIELDS = "id,identifier,name,deletedFlag,status,defaultContact"
+_AGREEMENT_FIELDS = (
+    "id,name,company,type,cancelledFlag,agreementStatus,startDate,endDate,noEndingDateFlag,billStartDate,dateCancelled,"
+    "billingCycle,currency,parentAgreement"
+)
+_PRODUCT_FIELDS = "id,identifier,description,price,cost,inactiveFlag,productClass,type,subcategory"
+_ADDITION_FIELDS = (
+    "id,product,quantity,lessIncluded,unitPrice,unitCost,billCustomer,effectiveDate,cancelledDate,description"
+)
+
+
+def same_text(one: str, other: str) -> bool:
+    """Equal as ConnectWise's database compares texts: without case, and without spaces around."""
+    return one.strip().casefold() == other.strip().casefold()
+
+
+class Reader:
+    """Reads through one Transport; safe to share between threads. Every method may raise any ConnectWiseError."""
+
+    def __init__(self, transport: Transport, *, page_size: int = PAGE_SIZE) -> None:
+        self._transport = transport
+        self._pages = Pages(transport, page_size)
+
+    def system_info(self) -> SystemInfo:
+        """Version and region. Not proof of good keys everywhere (contract section 6)."""
+        return SystemInfo.from_json(self._transport.get("/system/info").data)
+
+    def my_security(self) -> list[SecurityRow]:
+        """The caller's own rights; raises Forbidden where a small role may not see them."""
+        path, rows, page = "/system/mySecurity", list[SecurityRow](), 1
+        while True:
+            answer = self._transport.get(path, {"pageSize": str(PAGE_SIZE), "page": str(page)})
+            found = rows_of(answer.data, path)
+            rows += [SecurityRow.from_json(row) for row in found]
+            following = protocol.next_page(answer.link) if answer.link else None
+            if not found or following is None:
+                return rows
+            if following.get("page") != str(page + 1):
+                raise Incomplete("ConnectWise's list of rights does not end properly. Nothing was taken from it.")
+            page += 1
+
+    def company_count(self) -> int:
+        """How many companies this API member sees."""
+        return self._count(f"{COMPANIES}/count", "deletedFlag = false")
+
+    def companies(self, ids: Iterable[int]) -> dict[int, Company]:
+        """Companies by id, also deleted ones. An id that ConnectWise does not have is absent."""
+        return self._by_id(COMPANIES, ids, Company.from_json, _COMPANY_FIELDS)
+
+    def agreements(self, ids: Iterable[int]) -> dict[int, Agreement]:
+        """Agreements by id, also ended ones. An id that ConnectWise does not have is absent."""
+        return self._by_id(AGREEMENTS, ids, Agreement.from_json, _AGREEMENT_FIELDS)
+
+    def products_by_id(self, ids: Iterable[int]) -> dict[int, Product]:
+        """Catalog items by id, also inactive ones. An id that ConnectWise does not have is absent."""
+        return self._by_id(CATALOG, ids, Product.from_json, _PRODUCT_FIELDS)
+
+    def products_by_identifier(self, identifiers: Iterable[str]) -> dict[str, tuple[Product, ...]]:
+        """Every asked identifier -> the catalog items that bear it, also inactive ones: none, one or several."""
+        asked = {identifier: same for identifier in identifiers if (same := identifier.strip().casefold())}
+        found: dict[str, dict[int, Product]] = {same: {} for same in asked.values()}
+        for condition in conditions.texts_equal("identifier", (identifier.strip() for identifier in asked)):
+            for row in self._pages.rows(CATALOG, condition.text, {"fields": _PRODUCT_FIELDS}):
+                product = Product.from_json(row)
+                hits = found.get(product.identifier.strip().casefold())
+                if hits is not None:
+                    hits[product.id] = product
+        return {identifier: tuple(found[same].values()) for identifier, same in asked.items()}
+
+    def additions(self, agreement_id: int) -> list[Addition]:
+        """Every addition of an agreement, cancelled ones too, by id. One request for up to 1,000 of them.
+
+        A list of several pages is counted afterwards; Incomplete where the count differs.
+        """
+        path = f"{AGREEMENTS}/{agreement_id}/additions"
+        pages = list(self._pages.pages(path, extra={"fields": _ADDITION_FIELDS}))
+        rows = [Addition.from_json(row) for page in pages for row in page]
+        if len(pages) > 1 and self._count(f"{path}/count") != len(rows):
+            raise Incomplete(
+                f"The additions of agreement {agreement_id} changed while they were read. "
+                "Nothing was taken from it; try again."
+            )
+        return sorted(rows, key=lambda addition: addition.id)
+
+    def find_company(self, *, identifier: str | None = None, name: str | None = None) -> list[Company]:
+        """Companies of this identifier or name that are not in the recycle bin; case does not matter."""
+        field, text = ("identifier", identifier) if identifier is not None else ("name", name or "")
+        where = conditions.all_of(conditions.equals(field, text.strip()).text, "deletedFlag = false")
+        found = map(Company.from_json, self._pages.rows(COMPANIES, where, {"fields": _COMPANY_FIELDS}))
+        return [company for company in found if same_text(getattr(company, field), text)]
+
+    def find_agreement(self, name: str, company_id: int) -> list[Agreement]:
+        """Agreements of this name of a company, ended ones too; case does not matter."""
+        where = conditions.all_of(conditions.equals("name", name.strip()).text, f"company/id = {company_id}")
+        found = map(Agreement.from_json, self._pages.rows(AGREEMENTS, where, {"fields": _AGREEMENT_FIELDS}))
+        return [agreement for agreement in found if same_text(agreement.name, name)]
+
+    def agreements_of(self, company_id: int) -> list[Agreement]:
+        """All agreements of a company, ended ones too."""
+        rows = self._pages.rows(AGREEMENTS, f"company/id = {company_id}", {"fields": _AGREEMENT_FIELDS})
+        return [Agreement.from_json(row) for row in rows]
+
+    def iterate_companies(self) -> Iterator[Company]:
+        """All companies, deleted ones too, by id; streams page by page."""
+        return map(Company.from_json, self._pages.rows(COMPANIES, extra={"fields": _COMPANY_FIELDS}))
+
+    def iterate_agreements(self) -> Iterator[Agreement]:
+        """All agreements, ended ones too, by id; streams page by page."""
+        return map(Agreement.from_json, self._pages.rows(AGREEMENTS, extra={"fields": _AGREEMENT_FIELDS}))
+
+    def billing_cycles(self) -> list[BillingCycle]:
+        """How often agreements bill."""
+        return self._table("/finance/billingCycles", BillingCycle.from_json)
+
+    def company_statuses(self) -> list[CompanyStatus]:
+        """The partner's company statuses."""
+        return self._table("/company/companies/statuses", CompanyStatus.from_json)
+
+    def agreement_types(self) -> list[NamedItem]:
+        """The partner's agreement types."""
+        return self._table("/finance/agreements/types", NamedItem.from_json)
+
+    def product_types(self) -> list[NamedItem]:
+        """The partner's product types."""
+        return self._table("/procurement/types", NamedItem.from_json)
+
+    def categories(self) -> list[NamedItem]:
+        """The partner's product categories."""
+        return self._table("/procurement/categories", NamedItem.from_json)
+
+    def subcategories(self) -> list[NamedItem]:
+        """The partner's product subcategories."""
+        return self._table("/procurement/subcategories", NamedItem.from_json)
+
+    def documents(self, agreement_id: int) -> list[Document]:
+        """The documents attached to an agreement."""
+        extra = {"recordType": "Agreement", "recordId": str(agreement_id)}
+        return [Document.from_json(row) for row in self._pages.rows("/system/documents", extra=extra)]
+
+    def probe(self, path: str, params: Mapping[str, str] | None = None) -> list[object]:
+        """One row of a list, only to see whether we may read it; raises Forbidden where not."""
+        return rows_of(self._transport.get(path, {**(params or {}), "pageSize": "1"}).data, path)
+
+    def _table(self, path: str, record: Callable[[object], _T]) -> list[_T]:
+        return [record(row) for row in self._pages.rows(path)]
+
+    def _by_id(self, path: str, ids: Iterable[int], record: Callable[[object], _T], fields: str) -> dict[int, _T]:
+        found: dict[int, _T] = {}
+        for condition in conditions.ids_in("id", ids, used=conditions.USED + len(fields)):
+            for row in self._pages.rows(path, condition, {"fields": fields}):
+                item = record(row)
+                found[getattr(item, "id")] = item  # noqa: B009
+        return found
+
+    def _count(self, path: str, condition: str = "") -> int:
+        data = self._transport.get(path, {"conditions": condition} if condition else None).data
+        count = data.get("count") if isinstance(data, Mapping) else None
+        if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+            raise Malformed(f"ConnectWise's answer to {path} holds no count. Try again.")
+        return count

@@ -1,0 +1,77 @@
+"""Everything we write to ConnectWise. Only the apply step is ever given a Writer.
+
+Each method is exactly one logical write: the transport repeats it only where it certainly was not done. Fields bear
+ConnectWise's names; values are Decimal, date, str, int, bool, or nested dicts of these. Every error tells by
+`certainty` whether the write may have happened; an answer that cannot be read is an error too, and then it may have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cwportal.connectwise.fields import Fields
+from cwportal.connectwise.reader import AGREEMENTS, CATALOG, COMPANIES
+from cwportal.connectwise.records import Addition, Agreement, Company, Document, NamedItem, Product
+from cwportal.connectwise.session import Transport
+
+Values = Mapping[str, object]
+
+
+class Writer:
+    """Writes through one Transport; safe to share between threads."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def create_addition(self, agreement_id: int, fields: Values) -> Addition:
+        """Add a line to an agreement; needs `product` ({"id": N}) and `billCustomer`."""
+        return Addition.from_json(self._transport.post(f"{AGREEMENTS}/{agreement_id}/additions", fields).data)
+
+    def patch_addition(self, agreement_id: int, addition_id: int, fields: Values) -> Addition:
+        """Change fields of a line in one request."""
+        path = f"{AGREEMENTS}/{agreement_id}/additions/{addition_id}"
+        return Addition.from_json(self._transport.patch(path, fields).data)
+
+    def create_product(self, fields: Values) -> Product:
+        """Create a catalog item; needs `identifier`, `description`, `customerDescription`, `type`, `subcategory`."""
+        return Product.from_json(self._transport.post(CATALOG, fields).data)
+
+    def patch_product(self, product_id: int, fields: Values) -> Product:
+        """Change fields of a catalog item in one request."""
+        return Product.from_json(self._transport.patch(f"{CATALOG}/{product_id}", fields).data)
+
+    def create_company(self, fields: Values) -> Company:
+        """Create a company; needs `identifier` and `name`. A taken identifier gives Invalid with ObjectExists."""
+        return Company.from_json(self._transport.post(COMPANIES, fields).data)
+
+    def create_agreement(self, fields: Values) -> Agreement:
+        """Create an agreement; needs `name`, `type`, `company`, and since 2025.1 `contact`."""
+        return Agreement.from_json(self._transport.post(AGREEMENTS, fields).data)
+
+    def create_contact(self, fields: Values) -> int:
+        """Create a contact and return its id. Needs a right that the documented role does not hold."""
+        return Fields(self._transport.post("/company/contacts", fields).data, "contact").identity()
+
+    def create_category(self, fields: Values) -> NamedItem:
+        """Create a product category; needs `name`."""
+        return NamedItem.from_json(self._transport.post("/procurement/categories", fields).data)
+
+    def create_subcategory(self, fields: Values) -> NamedItem:
+        """Create a product subcategory; needs `name` and `category`."""
+        return NamedItem.from_json(self._transport.post("/procurement/subcategories", fields).data)
+
+    def create_product_type(self, fields: Values) -> NamedItem:
+        """Create a product type; needs `name`."""
+        return NamedItem.from_json(self._transport.post("/procurement/types", fields).data)
+
+    def upload_document(
+        self, agreement_id: int, *, title: str, file_name: str, content: bytes, media_type: str = "text/csv"
+    ) -> Document:
+        """Attach a file to an agreement, hidden from the customer portal (`privateFlag`; contract section 8)."""
+        parts = {"recordType": "Agreement", "recordId": str(agreement_id), "title": title, "privateFlag": "true"}
+        answer = self._transport.upload("/system/documents", parts, {"file": (file_name, content, media_type)})
+        return Document.from_json(answer.data)
+
+    def delete_document(self, document_id: int) -> None:
+        """Delete a document."""
+        self._transport.delete(f"/system/documents/{document_id}")

@@ -1,0 +1,142 @@
+"""Declarative base, column types, engines and units of work.
+
+SQLite: WAL and `BEGIN IMMEDIATE` for everything that may write. The driver's default transactions lose updates silently in WAL
+mode, and a plain BEGIN that later wants to write fails with "database is locked". Reads use a plain BEGIN.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, Engine, MetaData, Text, create_engine, event
+from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+from sqlalchemy.types import TypeDecorator
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware datetime, stored as UTC."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive values; convert to UTC (naive for SQLite, which has no zones)."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("naive datetime")
+        value = value.astimezone(UTC)
+        return value if dialect.name == "postgresql" else value.replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Give aware UTC back."""
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+class Amount(TypeDecorator[Decimal]):
+    """A Decimal kept digit by digit as text: SQLite has no decimals, and no amount may ever pass through a float."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Plain digits, no exponent."""
+        return None if value is None else format(value, "f")
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002
+        """Exactly what was stored."""
+        return None if value is None else Decimal(value)
+
+
+def plain(value: Any) -> Any:
+    """JSON without loss: Decimal as its digits, dates as ISO text."""
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} is not stored as JSON")
+
+
+class Base(DeclarativeBase):
+    """Tables of the plugin. The bind key lets a host keep them in a database of their own."""
+
+    metadata = MetaData(naming_convention=NAMING, info={"bind_key": "cwportal"})
+    type_annotation_map = {datetime: Instant, Decimal: Amount, dict[str, Any]: JSON, list[Any]: JSON}  # noqa: RUF012
+
+
+_READ_ONLY = "cwportal_read_only"
+
+
+def make_engine(url: str, *, durable: bool = False) -> Engine:
+    """An engine with the transaction discipline above. `durable`: every commit is on disk before it returns (write intents)."""
+    engine = create_engine(url, json_serializer=lambda value: json.dumps(value, default=plain, ensure_ascii=False))
+    if engine.dialect.name == "sqlite":
+        _sqlite(engine, durable=durable)
+    return engine
+
+
+def _sqlite(engine: Engine, *, durable: bool) -> None:
+    @event.listens_for(engine, "connect")
+    def connect(connection: Any, record: Any) -> None:  # noqa: ARG001
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA busy_timeout = 15000")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Any) -> None:
+        read_only = connection.get_execution_options().get(_READ_ONLY)
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+class Database:
+    """Our own sessions on one database: one per unit of work, never the host's `db.session`."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = make_engine(url)
+        self._durable_engine = make_engine(url, durable=True) if self.engine.dialect.name == "sqlite" else self.engine
+        self._reads = sessionmaker(self.engine.execution_options(**{_READ_ONLY: True}), expire_on_commit=False)
+        self._writes = sessionmaker(self.engine, expire_on_commit=False)
+        self._durable = sessionmaker(self._durable_engine, expire_on_commit=False)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A consistent view; nothing done in it is kept."""
+        with self._reads() as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Committed at the end of the block, rolled back if it raises."""
+        with self._writes.begin() as session:
+            yield session
+
+    @contextmanager
+    def durable(self) -> Iterator[Session]:
+        """Like `write`, and on disk before it returns: for intents and outcomes of writes to ConnectWise."""
+        with self._durable.begin() as session:
+            yield session
+
+    def dispose(self) -> None:
+        """Close pooled connections (at the end, and after a fork)."""
+        self.engine.dispose()
+        self._durable_engine.dispose()

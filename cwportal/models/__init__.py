@@ -1,0 +1,27 @@
+"""Our tables.
+
+Lives here: rows and constraints, prefixed `cwportal_`; every row belongs to one partner, ids of ConnectWise stand beside their tenant.
+May import: db, vocabulary.
+Must never: query, commit, decide about money, or know the host's tables.
+"""
+
+from cwportal.models.audit import AuditEntry
+from cwportal.models.connection import Connection
+from cwportal.models.decision import LineDecision
+from cwportal.models.ledger import LedgerAddition, LedgerCatalogProduct
+from cwportal.models.mapping import Mapping
+from cwportal.models.run import Run, RunAccount, RunChange
+from cwportal.models.settings import Settings
+
+__all__ = [
+    "AuditEntry",
+    "Connection",
+    "LedgerAddition",
+    "LedgerCatalogProduct",
+    "LineDecision",
+    "Mapping",
+    "Run",
+    "RunAccount",
+    "RunChange",
+    "Settings",
+]

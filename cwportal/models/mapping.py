@@ -1,0 +1,33 @@
+"""Which company and agreement an account is billed on."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import String, UniqueConstraint
+from sqlalchemy.orm import Mapped as Column
+from sqlalchemy.orm import mapped_column
+
+from cwportal.db import Base
+
+
+class Mapping(Base):
+    """Account -> company + agreement, plus the Export check mark.
+
+    (tenant, agreement) belongs to one account over all partners. Two accounts are swapped in one save by clearing first
+    (services do it), since SQLite checks unique constraints row by row.
+    """
+
+    __tablename__ = "cwportal_mapping"
+    __table_args__ = (UniqueConstraint("tenant", "cw_agreement_id"),)
+
+    partner_id: Column[str] = mapped_column(String(100), primary_key=True)
+    account_id: Column[str] = mapped_column(String(100), primary_key=True)
+    tenant: Column[str] = mapped_column(String(400))
+    cw_company_id: Column[int | None]
+    cw_agreement_id: Column[int | None]
+    company_name: Column[str] = mapped_column(String(200))
+    agreement_name: Column[str] = mapped_column(String(200))
+    export: Column[bool]
+    per_cycle_confirmed: Column[bool]
+    changed_at: Column[datetime]

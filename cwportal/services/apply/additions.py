@@ -1,0 +1,232 @@
+"""The additions of one account, one after the other, in the order the core gave them.
+
+Per change: commit `started` -> write -> commit outcome and ledger together with the next intent. A change that fails stops only
+what depends on it: what raises the bill waits for what lowers it, and a lost creation stops further creations of that product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from cwportal.billing.order import may_apply
+from cwportal.billing.values import AccountPlan, Change, GroupKey, Row
+from cwportal.connectwise.errors import ConnectWiseError, Forbidden
+from cwportal.models import LedgerAddition, LedgerCatalogProduct
+from cwportal.runtime import Runtime
+from cwportal.services import ledger
+from cwportal.services.apply.journal import Done, Intent
+from cwportal.services.apply.store import Stored
+from cwportal.services.apply.work import Work
+from cwportal.services.runs import Lease
+from cwportal.vocabulary import Action, Outcome
+
+_SENT_LATE = 0.5
+"""Part of CWPORTAL_SETTLE after which an intent that was not sent yet is too old to be sent (a paused process)."""
+
+
+@dataclass(slots=True)
+class _Account:
+    """Where one account stands while its changes are applied. `bill`: the monthly price at worst."""
+
+    plan: AccountPlan
+    rows: dict[int, Row]
+    bill: Decimal
+    lowering_lost: bool = False
+    lost_creations: set[str] = field(default_factory=set)
+    done: Done | None = None
+
+
+def apply_account(work: Work, plan: AccountPlan, changes: list[Stored], rows: tuple[Row, ...]) -> None:
+    """Apply what is planned for one account. `rows`: its agreement's additions as last read.
+
+    Raises LeaseLost or Cancelled; errors of ConnectWise become outcomes, and `work.stopped` where the run must end.
+    """
+    account = _Account(plan, {row.id: row for row in rows}, plan.money.price_before)
+    _ledger_only(work, plan)
+    try:
+        for stored in changes:
+            why = _not_now(work, account, stored.change)
+            if why is None:
+                _apply(work, account, stored)
+            else:
+                work.journal.skip([stored.id], why)
+                if stored.change.price_delta is None or stored.change.price_delta < 0:
+                    account.lowering_lost = True
+    finally:
+        if account.done is not None:
+            work.journal.finish(account.done)
+
+
+def _not_now(work: Work, account: _Account, change: Change) -> str | None:
+    if work.stopped is not None:
+        return f"Not tried: the export stopped before. {work.stopped.sentence}"
+    if change.part_number in work.failed_products and change.action is Action.CREATE:
+        return f"Not tried: {work.failed_products[change.part_number]}."
+    if (change.kind, change.action) in work.refused:
+        return f"Not tried: {work.refused[change.kind, change.action]}"
+    if change.action is Action.CREATE and change.part_number in account.lost_creations:
+        return "Not tried: another new line of this product was not confirmed by ConnectWise; it is checked first."
+    if not may_apply(
+        change,
+        before=account.plan.money.price_before,
+        desired=account.plan.money.price_after,
+        worst_case_now=account.bill,
+        lowering_lost=account.lowering_lost,
+    ):
+        return "Not tried: a write that lowers the bill failed before, and this one would bill too much meanwhile."
+    return None
+
+
+def _apply(work: Work, account: _Account, stored: Stored) -> None:
+    change = stored.change
+    product_id = change.product_id or work.new_products.get(change.part_number)
+    if product_id is None:
+        work.journal.skip([stored.id], "Not tried: its product is not there.")
+        return
+    fields = dict(change.after)
+    if change.action is Action.CREATE:
+        fields = {"product": {"id": product_id}, "billCustomer": "Billable", **fields}
+    elif not fields:  # an existing line that is right already: only our ledger changes
+        _flush(work, account)
+        account.done = _applied(work, account, stored, account.rows[change.addition_id or 0])
+        return
+    known = tuple(sorted(row.id for row in account.rows.values() if row.product_id == product_id))
+    started = work.journal.start(Intent(stored.id, change.after, known, product_id), account.done)
+    account.done = None
+    try:
+        echo = _write(work, account, change, fields, started)
+    except ConnectWiseError as error:
+        _failed(work, account, stored, error)
+        return
+    work.succeeded()
+    account.rows[echo.id] = echo
+    account.bill += change.price_delta or Decimal(0)
+    account.done = _applied(work, account, stored, echo)
+
+
+def _applied(work: Work, account: _Account, stored: Stored, echo: Row) -> Done:
+    keep = written(
+        work.runtime,
+        work.lease,
+        account_id=account.plan.account_id,
+        agreement_id=account.plan.agreement_id or 0,
+        change=stored.change,
+        echo=echo,
+    )
+    return Done(stored.id, Outcome.APPLIED, ledger=keep, addition_id=echo.id, product_id=echo.product_id)
+
+
+def _write(work: Work, account: _Account, change: Change, fields: dict[str, Any], started: Any) -> Row:
+    age = (work.runtime.clock() - started).total_seconds()
+    settle = work.runtime.config.settle
+    if settle and age > settle * _SENT_LATE:
+        raise ConnectWiseError(
+            "This process was held up between noting the write and sending it, so it was not sent. Start the export again.",
+            certainty="not_sent",
+        )
+    agreement_id = account.plan.agreement_id or 0
+    if change.action is Action.CREATE:
+        return ledger.row_of(work.writer.create_addition(agreement_id, fields))
+    return ledger.row_of(work.writer.patch_addition(agreement_id, change.addition_id or 0, fields))
+
+
+def _failed(work: Work, account: _Account, stored: Stored, error: ConnectWiseError) -> None:
+    change, outcome = stored.change, work.outcome(error)
+    account.done = Done(stored.id, outcome, error.sentence)
+    raises = change.price_delta is None or change.price_delta > 0
+    if outcome is Outcome.UNKNOWN and raises:
+        account.bill += change.price_delta or Decimal(0)
+    if not raises or (outcome is Outcome.UNKNOWN and change.price_delta is None):
+        account.lowering_lost = True
+    if outcome is Outcome.UNKNOWN and change.action is Action.CREATE:
+        account.lost_creations.add(change.part_number)
+    if isinstance(error, Forbidden):
+        work.refused[change.kind, change.action] = error.sentence
+    work.failed(error)
+
+
+def _flush(work: Work, account: _Account) -> None:
+    if account.done is not None:
+        work.journal.finish(account.done)
+        account.done = None
+
+
+def written(
+    runtime: Runtime, lease: Lease, *, account_id: str, agreement_id: int, change: Change, echo: Row
+) -> Callable[[Session], None]:
+    """What a successful write means for the ledger: sent and echoed values, key, owner."""
+
+    def keep(session: Session) -> None:
+        row = ledger.find(session, lease.tenant, agreement_id, echo.id)
+        if change.key is None:  # ended by a person's decision: not ours, or no longer ours to bill
+            if row is not None:
+                ledger.keep_echo(row, change.after, echo)
+            return
+        if row is not None and change.action in (Action.UPDATE, Action.END):
+            row.key_price, row.key_cost = change.key.unit_price, change.key.unit_cost
+            row.part_number = change.part_number
+            ledger.keep_echo(row, change.after, echo)
+            return
+        ledger.put(
+            session,
+            partner_id=lease.partner_id,
+            tenant=lease.tenant,
+            account_id=account_id,
+            agreement_id=agreement_id,
+            part_number=change.part_number,
+            key=change.key,
+            echo=echo,
+            sent=change.after,
+            origin=change.action,
+            now=runtime.clock(),
+        )
+        note_product(session, runtime, lease, change.part_number, echo.product_id)
+
+    return keep
+
+
+def note_product(session: Session, runtime: Runtime, lease: Lease, part_number: str, product_id: int) -> None:
+    """Remember which product stands for the part number, so that a renamed identifier makes no second product."""
+    present = session.scalar(
+        select(LedgerCatalogProduct.id).where(
+            LedgerCatalogProduct.partner_id == lease.partner_id,
+            LedgerCatalogProduct.tenant == lease.tenant,
+            LedgerCatalogProduct.part_number == part_number,
+        )
+    )
+    if present is None:
+        session.add(
+            LedgerCatalogProduct(
+                partner_id=lease.partner_id,
+                tenant=lease.tenant,
+                part_number=part_number,
+                cw_product_id=product_id,
+                created=False,
+                linked=False,
+                created_at=runtime.clock(),
+            )
+        )
+
+
+def _ledger_only(work: Work, plan: AccountPlan) -> None:
+    """Rows that stand for another key, move to this account, or stand for nothing any more."""
+    if not (plan.rekeys or plan.taken_over or plan.closed):
+        return
+    keys: dict[int, GroupKey] = {rekey.addition_id: rekey.key for rekey in plan.rekeys}
+    with work.runtime.database.durable() as session:
+        for addition_id in {*keys, *plan.taken_over, *plan.closed}:
+            row: LedgerAddition | None = ledger.find(session, work.lease.tenant, plan.agreement_id or 0, addition_id)
+            if row is None:
+                continue
+            if addition_id in plan.taken_over:
+                row.partner_id, row.account_id = work.lease.partner_id, plan.account_id
+            if addition_id in keys:
+                row.key_price, row.key_cost = keys[addition_id].unit_price, keys[addition_id].unit_cost
+            if addition_id in plan.closed:
+                row.closed_at = work.runtime.clock()

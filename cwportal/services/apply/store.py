@@ -1,0 +1,182 @@
+"""Plans as rows of a run, and rows as changes again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.orm import Session
+
+from cwportal.billing.values import AccountPlan, Change, Finding, Money
+from cwportal.models import RunAccount, RunChange
+from cwportal.runtime import Runtime
+from cwportal.services import ledger
+from cwportal.services.runs import Lease
+from cwportal.vocabulary import AccountState, Action, Kind, Outcome
+
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A change with the id of its row."""
+
+    id: int
+    change: Change
+
+
+class PlanStore:
+    """Writes plans to the run in batches and hands them back without their changes, so that memory stays flat."""
+
+    def __init__(self, runtime: Runtime, lease: Lease) -> None:
+        self._runtime = runtime
+        self._lease = lease
+        self._accounts: list[dict[str, Any]] = []
+        self._changes: list[dict[str, Any]] = []
+
+    def add(self, plan: AccountPlan) -> AccountPlan:
+        """Keep the plan; returns it without changes."""
+        self._accounts.append(self._account(plan))
+        self._changes += [self._change(plan, position, change) for position, change in enumerate(plan.changes)]
+        if len(self._changes) + len(self._accounts) >= _BATCH:
+            self.flush()
+        return replace(plan, changes=())
+
+    def add_products(self, changes: Mapping[str, list[Change]]) -> None:
+        """Product changes, under the first account that needs each; before that account's own changes."""
+        for account_id, several in changes.items():
+            for position, change in enumerate(several):
+                row = self._row(account_id, None, position - len(several), change)
+                self._changes.append(row)
+        self.flush()
+
+    def replace(self, plan: AccountPlan) -> AccountPlan:
+        """A plan made anew takes the place of the one stored before, unless something of that was tried already."""
+        with self._runtime.database.write() as session:
+            session.execute(
+                delete(RunChange).where(
+                    RunChange.run_id == self._lease.run_id,
+                    RunChange.account_id == plan.account_id,
+                    RunChange.kind != Kind.PRODUCT,
+                    RunChange.outcome == Outcome.PLANNED,
+                )
+            )
+            session.execute(
+                delete(RunAccount).where(
+                    RunAccount.run_id == self._lease.run_id, RunAccount.account_id == plan.account_id
+                )
+            )
+        stripped = self.add(plan)
+        self.flush()
+        return stripped
+
+    def flush(self) -> None:
+        """Write what is waiting."""
+        if not self._accounts and not self._changes:
+            return
+        with self._runtime.database.write() as session:
+            if self._accounts:
+                session.execute(insert(RunAccount), self._accounts)
+            if self._changes:
+                session.execute(insert(RunChange), self._changes)
+        self._accounts, self._changes = [], []
+
+    def _account(self, plan: AccountPlan) -> dict[str, Any]:
+        return {
+            "run_id": self._lease.run_id,
+            "account_id": plan.account_id,
+            "partner_id": self._lease.partner_id,
+            "cw_agreement_id": plan.agreement_id,
+            "plan_state": plan.state,
+            "state": AccountState.SKIPPED,
+            "digest": plan.digest,
+            "findings": [finding_json(finding) for finding in plan.findings],
+            "money": money_json(plan.money),
+            "unchanged": plan.unchanged,
+            "error": None,
+        }
+
+    def _change(self, plan: AccountPlan, position: int, change: Change) -> dict[str, Any]:
+        return self._row(plan.account_id, plan.agreement_id, position, change)
+
+    def _row(self, account_id: str, agreement_id: int | None, position: int, change: Change) -> dict[str, Any]:
+        return {
+            "run_id": self._lease.run_id,
+            "partner_id": self._lease.partner_id,
+            "tenant": self._lease.tenant,
+            "account_id": account_id,
+            "position": position,
+            "kind": change.kind,
+            "action": change.action,
+            "part_number": change.part_number,
+            "cw_agreement_id": agreement_id,
+            "cw_addition_id": change.addition_id,
+            "cw_product_id": change.product_id,
+            "key": ledger.key_json(change.key),
+            "price_delta": change.price_delta,
+            "before": dict(change.before),
+            "after": dict(change.after),
+            "reason": change.reason,
+            "outcome": Outcome.PLANNED,
+        }
+
+
+def planned(session: Session, run_id: int, *, account_id: str | None = None, products: bool = False) -> list[Stored]:
+    """Changes that are still only planned, in order: of one account, or all product changes."""
+    query = select(RunChange).where(RunChange.run_id == run_id, RunChange.outcome == Outcome.PLANNED)
+    if products:
+        query = query.where(RunChange.kind == Kind.PRODUCT)
+    else:
+        query = query.where(RunChange.account_id == account_id, RunChange.kind != Kind.PRODUCT)
+    return [Stored(row.id, change_of(row)) for row in session.scalars(query.order_by(RunChange.position, RunChange.id))]
+
+
+def change_of(row: RunChange) -> Change:
+    """A stored change as the core's value."""
+    return Change(
+        kind=Kind(row.kind),
+        action=Action(row.action),
+        part_number=row.part_number,
+        reason=row.reason,
+        before=ledger.decoded(row.before),
+        after=ledger.decoded(row.after),
+        addition_id=row.cw_addition_id,
+        product_id=row.cw_product_id,
+        key=ledger.key_of(row.key) if row.key is not None else None,
+        price_delta=row.price_delta,
+    )
+
+
+def finding_json(finding: Finding) -> dict[str, Any]:
+    """A finding for the database and for `--json`."""
+    value = asdict(finding)
+    return {
+        "code": finding.code,
+        "severity": finding.severity.value,
+        "message": finding.message,
+        "part_number": finding.part_number,
+        "addition_id": value["addition_id"],
+        "amount": None if finding.amount is None else format(finding.amount, "f"),
+        "effect": finding.effect.value,
+    }
+
+
+def money_json(money: Money) -> dict[str, str]:
+    """Amounts as decimal strings."""
+    return {name: format(value, "f") for name, value in asdict(money).items()}
+
+
+def money_of(stored: Mapping[str, str]) -> Money:
+    """Amounts from the database."""
+    return Money(**{name: Decimal(value) for name, value in stored.items()})
+
+
+def by_first_account(changes: Iterable[Change], first: Mapping[str, str]) -> dict[str, list[Change]]:
+    """Product changes under the first account that needs each."""
+    grouped: dict[str, list[Change]] = {}
+    for change in changes:
+        grouped.setdefault(first[change.part_number], []).append(change)
+    return grouped

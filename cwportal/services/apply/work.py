@@ -1,0 +1,49 @@
+"""What all writes of one run share, safe for its threads."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+from cwportal.connectwise.errors import ConnectWiseError
+from cwportal.connectwise.writer import Writer
+from cwportal.runtime import Runtime
+from cwportal.services.apply.journal import Journal
+from cwportal.services.connection import Client
+from cwportal.services.planning.stream import IN_A_ROW, STOPPING
+from cwportal.services.runs import Lease
+from cwportal.vocabulary import Action, Kind, Outcome
+
+
+@dataclass(slots=True)
+class Work:
+    """The run's writer and journal, and what has gone wrong so far."""
+
+    runtime: Runtime
+    client: Client
+    writer: Writer
+    journal: Journal
+    lease: Lease
+    failed_products: dict[str, str] = field(default_factory=dict)
+    new_products: dict[str, int] = field(default_factory=dict)
+    refused: dict[tuple[Kind, Action], str] = field(default_factory=dict)
+    stopped: ConnectWiseError | None = None
+    _unanswered: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def outcome(self, error: ConnectWiseError) -> Outcome:
+        """What is known of a write after its error: failed only if ConnectWise certainly did not do it (rule 12)."""
+        return Outcome.UNKNOWN if error.certainty == "unknown" else Outcome.FAILED
+
+    def failed(self, error: ConnectWiseError) -> None:
+        """Note an error; the run stops if it would meet every further write, or after several without an answer."""
+        with self._lock:
+            if error.certainty == "unknown":
+                self._unanswered += 1
+            if isinstance(error, STOPPING) or self._unanswered >= IN_A_ROW:
+                self.stopped = self.stopped or error
+
+    def succeeded(self) -> None:
+        """An answer came: ConnectWise is there."""
+        with self._lock:
+            self._unanswered = 0

@@ -1,0 +1,263 @@
+"""One export from beginning to end (design section 4), and the preview that writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from cwportal.billing.approval import may_be_written, plan_state
+from cwportal.billing.limits import limit_partner
+from cwportal.billing.products import plan_products
+from cwportal.billing.values import AccountPlan, Change, Finding, Money
+from cwportal.config import READ_FRESH
+from cwportal.connectwise.errors import ConnectWiseError
+from cwportal.connectwise.writer import Writer
+from cwportal.errors import CWPortalError
+from cwportal.runtime import Runtime
+from cwportal.services import outcome, runs
+from cwportal.services.apply import intents, store
+from cwportal.services.apply.additions import apply_account
+from cwportal.services.apply.journal import Journal
+from cwportal.services.apply.products import apply_products
+from cwportal.services.apply.work import Work
+from cwportal.services.connection import Client, open_client
+from cwportal.services.planning.material import Material, gather, read_portal
+from cwportal.services.planning.stream import Planned, plan_accounts, plan_one, reread_agreement
+from cwportal.services.runs import Cancelled, Lease, LeaseLost
+from cwportal.vocabulary import PlanState, RunState, Trigger
+
+Progress = Callable[[str, int, int], None]
+"""Told (what is done, how many so far, of how many)."""
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """No progress shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerPlan:
+    """The proposal for a partner: accounts in order, products under the first account that needs each."""
+
+    state: PlanState
+    currency: str
+    accounts: tuple[AccountPlan, ...]
+    products: Mapping[str, list[Change]]
+    names: Mapping[str, str]
+    findings: tuple[Finding, ...]
+    money: Money
+
+
+def preview(runtime: Runtime, partner_id: str, *, progress: Progress = silent) -> PartnerPlan:
+    """What an export would do now. Writes nothing to ConnectWise."""
+    with open_client(runtime, partner_id) as client:
+        pending = intents.look_up(runtime, client, partner_id, None)
+        portal = read_portal(runtime, partner_id)
+        ids = sorted(portal.accounts)
+        material = gather(runtime, client, portal, ids, pending.of(portal.charges))
+        plans = []
+        for count, planned in enumerate(plan_accounts(runtime, client, material, ids), 1):
+            plans.append(planned.plan)
+            progress("Reading agreements", count, len(ids))
+    held = limit_partner(plans, material.context.settings.limits)
+    first = _first_needs(plans)
+    return PartnerPlan(
+        state=plan_state(plans, partner_held=bool(held)),
+        currency=portal.partner.currency,
+        accounts=tuple(plans),
+        products=store.by_first_account(plan_products(first, material.context), first),
+        names={account.id: account.name for account in portal.accounts.values()},
+        findings=held,
+        money=sum((plan.money for plan in plans), Money()),
+    )
+
+
+def export(
+    runtime: Runtime,
+    partner_id: str,
+    *,
+    actor: str,
+    trigger: Trigger = Trigger.MANUAL,
+    approval: Mapping[str, Any] | None = None,
+    progress: Progress = silent,
+) -> int:
+    """Plan and apply in this process, under the same lock as workers. Returns the run's id; its end is on the run.
+
+    `approval`: {} obeys limits, {"all": True} also applies what limits or vanished charges hold, {"accounts": {id: digest}} applies
+    exactly the plans that were shown. A run whose process died is taken up instead of a new one, with its own approval.
+    Raises RunUnderWay, NotConnected, UnknownPartner; everything after the run's beginning ends as the run's state and sentence.
+    """
+    runtime.source.partner(partner_id)
+    with open_client(runtime, partner_id) as client:
+        lease = runs.begin(runtime, partner_id, client.tenant, trigger=trigger, actor=actor, approval=approval or {})
+        with runs.heartbeat(runtime, lease):
+            execute(runtime, client, lease, progress)
+    return lease.run_id
+
+
+def execute(runtime: Runtime, client: Client, lease: Lease, progress: Progress) -> None:
+    """Carry a begun run to its end. Safe to repeat after any crash: what was tried is looked up, the rest planned anew."""
+    export_run = _ExportRun(runtime, client, lease, progress)
+    try:
+        export_run.carry_out()
+    except LeaseLost:
+        return
+    except Cancelled as error:
+        export_run.end(error=str(error), state=RunState.CANCELLED)
+    except CWPortalError as error:
+        export_run.end(error=str(error))
+    except BaseException:
+        with suppress(Exception):
+            export_run.end(
+                error="The export stopped because of an error in the portal itself; its operator finds it in the log."
+            )
+        raise
+
+
+class _ExportRun:
+    """The steps of one run; plans are kept without their changes, which are in the database."""
+
+    def __init__(self, runtime: Runtime, client: Client, lease: Lease, progress: Progress) -> None:
+        self._runtime = runtime
+        self._client = client
+        self._lease = lease
+        self._progress = progress
+        self._store = store.PlanStore(runtime, lease)
+        self._journal = Journal(runtime, lease)
+        self._planned: dict[str, Planned] = {}
+        self._material: dict[str, Material] = {}
+        self._held: tuple[Finding, ...] = ()
+        self._written: set[str] = set()
+
+    def carry_out(self) -> None:
+        """Read, plan, limit, apply, finish."""
+        first = self._plan()
+        self._store.add_products(first)
+        approval = outcome.approval_of(self._runtime, self._lease.run_id)
+        plans = [planned.plan for planned in self._planned.values()]
+        limits = next(iter(self._material.values())).context.settings.limits if self._material else None
+        self._held = limit_partner(plans, limits) if limits else ()
+        runs.enter(self._runtime, self._lease, RunState.APPLYING)
+        if self._held and not approval.everything and not approval.digests:
+            self.end()
+            return
+        chosen = [
+            planned
+            for planned in self._planned.values()
+            if approval.covers(planned.plan) and may_be_written(planned.plan, approved=approval.answers(planned.plan))
+        ]
+        quiet = [p for p in self._planned.values() if p.plan.state is PlanState.EMPTY and p.plan.exported]
+        work = Work(self._runtime, self._client, Writer(self._client.transport), self._journal, self._lease)
+        self._apply_products(work, {part for planned in chosen for part in planned.plan.products})
+        self._apply(work, [*chosen, *quiet], approval)
+        self.end(error=work.stopped.sentence if work.stopped else None)
+
+    def end(self, *, error: str | None = None, state: RunState | None = None) -> None:
+        """Write the outcome of every account and of the run."""
+        self._store.flush()
+        outcome.conclude(
+            self._runtime,
+            self._lease,
+            written=self._written,
+            plans={key: planned.plan for key, planned in self._planned.items()},
+            held=self._held,
+            requests=self._client.transport.requests,
+            error=error,
+            state=state,
+        )
+
+    def _plan(self) -> dict[str, list[Change]]:
+        """Plan all accounts; those with a write that is not settled yet come last, after waiting for it."""
+        runtime, client = self._runtime, self._client
+        partner_id = self._lease.partner_id
+        pending = intents.look_up(runtime, client, partner_id, self._lease)
+        portal = read_portal(runtime, partner_id)
+        ids = sorted(portal.accounts)
+        waiting = pending.of(portal.charges)
+        last = [account_id for account_id in ids if account_id in waiting] if pending.ready_at else []
+        now = [account_id for account_id in ids if account_id not in set(last)]
+        self._take(gather(runtime, client, portal, now, waiting), now, len(ids))
+        if last and pending.ready_at:
+            while (pause := (pending.ready_at - runtime.clock()).total_seconds()) > 0:
+                self._progress("Waiting until lost writes can be checked", len(now), len(ids))
+                runtime.sleep(min(pause, 1.0))
+            pending = intents.look_up(runtime, client, partner_id, self._lease)
+            self._take(gather(runtime, client, portal, last, pending.of(portal.charges)), last, len(ids))
+        self._store.flush()
+        first = _first_needs(planned.plan for planned in self._planned.values())
+        changes: list[Change] = []
+        for material in {id(m): m for m in self._material.values()}.values():
+            mine = {part: account for part, account in first.items() if self._material[account] is material}
+            changes += plan_products(mine, material.context)
+        return store.by_first_account(changes, first)
+
+    def _take(self, material: Material, account_ids: list[str], total: int) -> None:
+        for planned in plan_accounts(self._runtime, self._client, material, account_ids):
+            plan = planned.plan
+            self._material[plan.account_id] = material
+            self._planned[plan.account_id] = replace(planned, plan=self._store.add(plan))
+            self._progress("Reading agreements", len(self._planned), total)
+
+    def _apply_products(self, work: Work, needed: set[str]) -> None:
+        with self._runtime.database.read() as session:
+            changes = store.planned(session, self._lease.run_id, products=True)
+        wanted = [stored for stored in changes if stored.change.part_number in needed]
+        apply_products(work, wanted)
+
+    def _apply(self, work: Work, chosen: list[Planned], approval: outcome.Approval) -> None:
+        def one(planned: Planned) -> None:
+            current = self._fresh(planned, approval)
+            if current is None or work.stopped is not None:
+                return
+            self._written.add(current.plan.account_id)
+            with self._runtime.database.read() as session:
+                changes = store.planned(session, self._lease.run_id, account_id=current.plan.account_id)
+            apply_account(work, current.plan, changes, current.rows)
+
+        with ThreadPoolExecutor(self._runtime.config.concurrency, thread_name_prefix="apply") as pool:
+            futures = [pool.submit(one, planned) for planned in chosen]
+            try:
+                for count, future in enumerate(futures, 1):
+                    future.result()
+                    self._progress("Writing accounts", count, len(futures))
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+
+    def _fresh(self, planned: Planned, approval: outcome.Approval) -> Planned | None:
+        """The plan if what it was made from is recent or unchanged; else a new one, if that may be written; else None."""
+        plan = planned.plan
+        age = self._runtime.clock() - planned.read_at
+        if plan.state is PlanState.EMPTY or age <= timedelta(seconds=READ_FRESH):
+            return planned
+        material = self._material[plan.account_id]
+        try:
+            agreement = reread_agreement(self._client, plan.agreement_id or 0)
+            again = plan_one(
+                self._runtime, self._client, material.with_agreement(plan.agreement_id, agreement), plan.account_id
+            )
+        except ConnectWiseError as error:
+            self._journal.skip_account(
+                plan.account_id, f"Not tried: the agreement could not be read again. {error.sentence}"
+            )
+            self._written.add(plan.account_id)
+            return None
+        if again.fingerprint == planned.fingerprint:
+            return replace(again, plan=replace(again.plan, changes=()))
+        stripped = self._store.replace(again.plan)
+        self._planned[plan.account_id] = replace(again, plan=stripped)
+        plans = [item.plan for item in list(self._planned.values())]
+        held = limit_partner(plans, material.context.settings.limits) and not approval.everything
+        allowed = approval.covers(again.plan) and may_be_written(again.plan, approved=approval.answers(again.plan))
+        return self._planned[plan.account_id] if allowed and not held else None
+
+
+def _first_needs(plans: Iterable[AccountPlan]) -> dict[str, str]:
+    first: dict[str, str] = {}
+    for plan in plans:
+        for part_number in plan.products:
+            first.setdefault(part_number, plan.account_id)
+    return first

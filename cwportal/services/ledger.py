@@ -1,0 +1,202 @@
+"""The ledger's rows as the core's values and back."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from cwportal.billing.scale import to_scale
+from cwportal.billing.values import GroupKey, LedgerLine, LedgerProduct, Row, Values
+from cwportal.connectwise.records import Addition
+from cwportal.models import LedgerAddition, LedgerCatalogProduct
+
+_COLUMNS = {"quantity": "quantity", "unitPrice": "price", "unitCost": "cost", "cancelledDate": "cancelled"}
+
+
+def row_of(addition: Addition) -> Row:
+    """An addition as read, at the scale we send (contract section 8: compare at the scale that was sent)."""
+    return Row(
+        id=addition.id,
+        product_id=addition.product_id,
+        quantity=to_scale(addition.quantity),
+        unit_price=to_scale(addition.unit_price),
+        unit_cost=to_scale(addition.unit_cost),
+        less_included=to_scale(addition.less_included),
+        effective=addition.effective,
+        cancelled=addition.cancelled,
+        description=addition.description,
+    )
+
+
+def line_of(row: LedgerAddition) -> LedgerLine:
+    """A ledger row as the core sees it."""
+    return LedgerLine(
+        addition_id=row.cw_addition_id,
+        product_id=row.cw_product_id,
+        part_number=row.part_number,
+        account_id=row.account_id,
+        agreement_id=row.cw_agreement_id,
+        key=GroupKey(row.key_price, row.key_cost),
+        sent=Values(row.sent_quantity, row.sent_price, row.sent_cost, row.sent_cancelled),
+        echoed=Values(row.echoed_quantity, row.echoed_price, row.echoed_cost, row.echoed_cancelled),
+    )
+
+
+class Lines:
+    """All open ledger rows that a partner's plan can meet: its own, and on its agreements anybody's of the tenant."""
+
+    def __init__(self, session: Session, partner_id: str, tenant: str) -> None:
+        self._by_agreement: dict[int, list[tuple[str, LedgerLine]]] = defaultdict(list)
+        self._by_account: dict[str, list[LedgerLine]] = defaultdict(list)
+        self._partner_id = partner_id
+        query = select(LedgerAddition).where(LedgerAddition.tenant == tenant, LedgerAddition.closed_at.is_(None))
+        for row in session.scalars(query).yield_per(1000):
+            line = line_of(row)
+            self._by_agreement[line.agreement_id].append((row.partner_id, line))
+            if row.partner_id == partner_id:
+                self._by_account[line.account_id].append(line)
+
+    def of(self, account_id: str, agreement_id: int | None) -> tuple[LedgerLine, ...]:
+        """Rows of this account on this agreement."""
+        return tuple(line for line in self._by_account.get(account_id, ()) if line.agreement_id == agreement_id)
+
+    def stray(self, account_id: str, agreement_id: int | None) -> tuple[LedgerLine, ...]:
+        """Rows of this account elsewhere."""
+        return tuple(line for line in self._by_account.get(account_id, ()) if line.agreement_id != agreement_id)
+
+    def others(self, account_id: str, agreement_id: int | None) -> tuple[LedgerLine, ...]:
+        """Rows of other accounts (of any partner) on this agreement."""
+        if agreement_id is None:
+            return ()
+        return tuple(
+            line
+            for partner_id, line in self._by_agreement.get(agreement_id, ())
+            if partner_id != self._partner_id or line.account_id != account_id
+        )
+
+    def accounts(self) -> frozenset[str]:
+        """Accounts of the partner that have rows."""
+        return frozenset(self._by_account)
+
+
+def products(session: Session, partner_id: str, tenant: str) -> dict[str, LedgerProduct]:
+    """Part number -> the product that stands for it."""
+    query = select(LedgerCatalogProduct).where(
+        LedgerCatalogProduct.partner_id == partner_id, LedgerCatalogProduct.tenant == tenant
+    )
+    return {
+        row.part_number: LedgerProduct(
+            row.part_number, row.cw_product_id, row.created, row.linked, row.sent_cost, row.echoed_cost
+        )
+        for row in session.scalars(query)
+    }
+
+
+def exported_before(session: Session, partner_id: str, tenant: str) -> frozenset[str]:
+    """Accounts that have ever had an addition of ours in this tenant."""
+    return frozenset(
+        session.scalars(
+            select(LedgerAddition.account_id)
+            .where(LedgerAddition.partner_id == partner_id, LedgerAddition.tenant == tenant)
+            .distinct()
+        )
+    )
+
+
+def find(session: Session, tenant: str, agreement_id: int, addition_id: int) -> LedgerAddition | None:
+    """The ledger row of an addition, whoever owns it."""
+    return session.scalar(
+        select(LedgerAddition).where(
+            LedgerAddition.tenant == tenant,
+            LedgerAddition.cw_agreement_id == agreement_id,
+            LedgerAddition.cw_addition_id == addition_id,
+        )
+    )
+
+
+def put(
+    session: Session,
+    *,
+    partner_id: str,
+    tenant: str,
+    account_id: str,
+    agreement_id: int,
+    part_number: str,
+    key: GroupKey,
+    echo: Row,
+    sent: Mapping[str, Any],
+    origin: str,
+    now: datetime,
+) -> None:
+    """Write what was sent and echoed for an addition that is ours from now on (new, existing line, or taken over)."""
+    row = find(session, tenant, agreement_id, echo.id)
+    if row is None:
+        row = LedgerAddition(
+            tenant=tenant, cw_agreement_id=agreement_id, cw_addition_id=echo.id, origin=origin, created_at=now
+        )
+        session.add(row)
+    row.partner_id = partner_id
+    row.account_id = account_id
+    row.part_number = part_number
+    row.cw_product_id = echo.product_id
+    row.closed_at = None
+    row.key_price, row.key_cost = key.unit_price, key.unit_cost
+    set_values(row, sent=sent, echo=echo)
+
+
+def set_values(row: LedgerAddition, *, sent: Mapping[str, Any], echo: Row) -> None:
+    """Fields just sent replace what was sent before; the echo replaces everything that was echoed."""
+    for name, column in _COLUMNS.items():
+        if name in sent:
+            setattr(row, f"sent_{column}", sent[name])
+    row.echoed_quantity = echo.quantity
+    row.echoed_price = echo.unit_price
+    row.echoed_cost = echo.unit_cost
+    row.echoed_cancelled = echo.cancelled
+
+
+def keep_echo(row: LedgerAddition, sent: Mapping[str, Any], echo: Row) -> None:
+    """Like `set_values`, but fields that were not sent keep their old echo, so that a person's edit stays visible."""
+    before = (row.echoed_quantity, row.echoed_price, row.echoed_cost, row.echoed_cancelled)
+    set_values(row, sent=sent, echo=echo)
+    for (name, column), old in zip(_COLUMNS.items(), before, strict=True):
+        if name not in sent:
+            setattr(row, f"echoed_{column}", old)
+
+
+def decoded(stored: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Fields of a stored change: amounts as Decimal, dates as date, everything else as it is."""
+    fields: dict[str, Any] = {}
+    for name, value in (stored or {}).items():
+        if value is None:
+            fields[name] = None
+        elif name in {"quantity", "unitPrice", "unitCost", "cost", "price"}:
+            fields[name] = Decimal(value)
+        elif name in {"effectiveDate", "cancelledDate", "startDate"}:
+            fields[name] = date.fromisoformat(value)
+        else:
+            fields[name] = value
+    return fields
+
+
+def key_json(key: GroupKey | None) -> dict[str, Any] | None:
+    """A group key for the database."""
+    if key is None:
+        return None
+    return {
+        "price": None if key.unit_price is None else format(key.unit_price, "f"),
+        "cost": None if key.unit_cost is None else format(key.unit_cost, "f"),
+    }
+
+
+def key_of(stored: Mapping[str, Any] | None) -> GroupKey:
+    """A group key from the database."""
+    stored = stored or {}
+    price, cost = stored.get("price"), stored.get("cost")
+    return GroupKey(None if price is None else Decimal(price), None if cost is None else Decimal(cost))

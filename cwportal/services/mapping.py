@@ -1,0 +1,314 @@
+"""Which company and agreement each account is billed on: import and export as CSV, checked against ConnectWise before anything is kept."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from cwportal.connectwise.reader import Reader
+from cwportal.connectwise.records import Agreement, Company
+from cwportal.errors import BadFile, UsageError
+from cwportal.models import Mapping
+from cwportal.portal import Account
+from cwportal.runtime import Runtime
+from cwportal.services import audit
+from cwportal.services.connection import Client, open_client
+
+COLUMNS = ("account_id", "company", "agreement", "export")
+NAME_COLUMNS = ("account_name", "company_name", "agreement_name")
+_Record = TypeVar("_Record", Company, Agreement)
+_YES = {"yes": True, "no": False, "": False}
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    number: int
+    account_id: str
+    company: str
+    agreement: str
+    export: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    line: _Line
+    company: Company | None
+    agreement: Agreement | None
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import did."""
+
+    mapped: int
+    unmapped: int
+    exporting: int
+
+
+def import_file(runtime: Runtime, partner_id: str, text: str, *, actor: str) -> Imported:
+    """Replace the mapping of every account named in the file, all or nothing.
+
+    Columns `account_id,company,agreement,export` (those of `map export` are accepted and its name columns ignored). company and agreement:
+    a bare integer = ConnectWise id, `identifier:X` (companies), `name:X`; both empty = unmap. `BadFile` names every bad row.
+    """
+    accounts = {account.id: account for account in runtime.source.accounts(partner_id)}
+    problems: list[str] = []
+    lines = list(_lines(text, accounts, problems))
+    with open_client(runtime, partner_id) as client:
+        chosen = _resolve(client.read, lines, problems)
+        _same_agreement_twice(chosen, problems)
+        if problems:
+            raise BadFile(problems)
+        return _save(runtime, partner_id, client, chosen, actor)
+
+
+def export_rows(runtime: Runtime, partner_id: str) -> Iterator[list[str]]:
+    """Header and one row per account of the partner, mapped or not, in the columns of the import plus names."""
+    accounts = sorted(runtime.source.accounts(partner_id), key=lambda account: account.id)
+    with runtime.database.read() as session:
+        mapped = {
+            row.account_id: row for row in session.scalars(select(Mapping).where(Mapping.partner_id == partner_id))
+        }
+    yield [*COLUMNS, *NAME_COLUMNS]
+    for account in accounts:
+        row = mapped.get(account.id)
+        if row is None or row.cw_agreement_id is None:
+            yield [account.id, "", "", "no", account.name, "", ""]
+        else:
+            yield [
+                account.id,
+                str(row.cw_company_id),
+                str(row.cw_agreement_id),
+                "yes" if row.export else "no",
+                account.name,
+                row.company_name,
+                row.agreement_name,
+            ]
+
+
+def confirm_per_cycle(runtime: Runtime, partner_id: str, account_id: str, *, actor: str) -> None:
+    """A person confirms that the account's prices are per billing cycle of its agreement, not per month (rule 2)."""
+    with runtime.database.write() as session:
+        row = session.get(Mapping, (partner_id, account_id))
+        if row is None or row.cw_agreement_id is None:
+            raise UsageError(
+                f"Account {account_id} is not mapped to an agreement. Map it first, then confirm its cycle."
+            )
+        row.per_cycle_confirmed = True
+        audit.record(session, runtime, partner_id, actor, "per_cycle_confirmed", account=account_id)
+
+
+def _lines(text: str, accounts: dict[str, Account], problems: list[str]) -> Iterator[_Line]:
+    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    try:
+        header = [cell.strip() for cell in next(reader, [])]
+        unknown = [name for name in header if name not in COLUMNS and name not in NAME_COLUMNS]
+        missing = [name for name in COLUMNS if name not in header]
+        if unknown or missing or len(set(header)) != len(header):
+            raise BadFile(
+                [f"line 1: the header must have {','.join(COLUMNS)}; missing: {', '.join(missing) or 'none'}; "
+                 f"not known: {', '.join(unknown) or 'none'}."]
+            )  # fmt: skip
+        seen: dict[str, int] = {}
+        for cells in reader:
+            number = reader.line_num
+            if not cells:
+                continue
+            if len(cells) != len(header):
+                problems.append(f"line {number}: {len(cells)} columns instead of {len(header)}.")
+                continue
+            row = {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
+            line = _line(number, row, accounts, seen, problems)
+            if line is not None:
+                yield line
+    except csv.Error as error:
+        problems.append(f"line {reader.line_num}: not readable as CSV ({error}). Check the quotes.")
+
+
+def _line(
+    number: int, row: dict[str, str], accounts: dict[str, Account], seen: dict[str, int], problems: list[str]
+) -> _Line | None:
+    account_id, export = row["account_id"], row["export"].lower()
+    count = len(problems)
+    if account_id not in accounts:
+        problems.append(f"line {number}, column account_id: there is no account {account_id!r} of this partner.")
+    elif account_id in seen:
+        problems.append(f"line {number}, column account_id: {account_id!r} stands in line {seen[account_id]} already.")
+    seen.setdefault(account_id, number)
+    if export not in _YES:
+        problems.append(f"line {number}, column export: {row['export']!r} is neither yes nor no.")
+    if bool(row["company"]) != bool(row["agreement"]):
+        empty = "agreement" if row["company"] else "company"
+        problems.append(
+            f"line {number}, column {empty}: empty. Give company and agreement, or leave both empty to unmap."
+        )
+    elif not row["company"] and export == "yes":
+        problems.append(f"line {number}, column export: yes, but no company and agreement are given.")
+    if "new" in (row["company"].lower(), row["agreement"].lower()):
+        problems.append(f"line {number}: `new` is not yet available. Create it in ConnectWise and give its id or name.")
+    return None if len(problems) > count else _Line(number, account_id, row["company"], row["agreement"], _YES[export])
+
+
+def _resolve(read: Reader, lines: list[_Line], problems: list[str]) -> list[_Chosen]:
+    companies = read.companies(sorted({int(line.company) for line in lines if _is_id(line.company)}))
+    by_id = read.agreements(sorted({int(line.agreement) for line in lines if _is_id(line.agreement)}))
+    found_companies: dict[str, list[Company]] = {}
+    found_agreements: dict[int, list[Agreement]] = {}
+    chosen = []
+    for line in lines:
+        if not line.company:
+            chosen.append(_Chosen(line, None, None))
+            continue
+        if line.company not in found_companies:
+            found_companies[line.company] = list(_companies(read, companies, line.company))
+        company = _single(line, "company", found_companies[line.company], problems)
+        if company is None:
+            continue
+        if company.deleted:
+            problems.append(f"line {line.number}, column company: {company.name!r} is in ConnectWise's recycle bin.")
+            continue
+        if _is_id(line.agreement):
+            hits = [by_id[int(line.agreement)]] if int(line.agreement) in by_id else []
+        else:
+            if company.id not in found_agreements:
+                found_agreements[company.id] = list(read.agreements_of(company.id))
+            wanted = line.agreement.partition(":")[2].strip().casefold() if line.agreement.startswith("name:") else None
+            hits = [item for item in found_agreements[company.id] if item.name.casefold() == wanted]
+        agreement = _single(line, "agreement", hits, problems)
+        if agreement is None:
+            continue
+        problem = _unusable(agreement, company)
+        if problem:
+            problems.append(f"line {line.number}, column agreement: {problem}")
+        else:
+            chosen.append(_Chosen(line, company, agreement))
+    return chosen
+
+
+def _companies(read: Reader, by_id: dict[int, Company], text: str) -> Iterable[Company]:
+    if _is_id(text):
+        return [by_id[int(text)]] if int(text) in by_id else []
+    how, _, value = text.partition(":")
+    value = value.strip()
+    if how == "identifier" and value:
+        return read.find_company(identifier=value)
+    if how == "name" and value:
+        return read.find_company(name=value)
+    return []
+
+
+def _single(line: _Line, column: str, hits: list[_Record], problems: list[str]) -> _Record | None:
+    text = line.company if column == "company" else line.agreement
+    if len(hits) == 1:
+        return hits[0]
+    if len(hits) > 1:
+        ids = ", ".join(str(hit.id) for hit in hits[:10])
+        problems.append(
+            f"line {line.number}, column {column}: {text!r} fits {len(hits)} records in ConnectWise ({ids}). Give the id."
+        )
+    elif not _is_id(text) and not text.startswith(("name:", "identifier:")):
+        problems.append(
+            f"line {line.number}, column {column}: {text!r} is not understood; write an id such as 42, or name:… (companies also identifier:…)."
+        )
+    else:
+        where = " of this company" if column == "agreement" and not _is_id(text) else ""
+        problems.append(
+            f"line {line.number}, column {column}: ConnectWise has no {column}{where} {text!r} that these keys may see."
+        )
+    return None
+
+
+def _unusable(agreement: Agreement, company: Company) -> str | None:
+    if agreement.company_id != company.id:
+        return f"agreement {agreement.id} {agreement.name!r} belongs to another company, not to {company.name!r}."
+    if agreement.cancelled:
+        return f"agreement {agreement.id} {agreement.name!r} is cancelled."
+    if agreement.parent_id is not None:
+        return f"agreement {agreement.id} {agreement.name!r} is a child agreement; choose its parent."
+    return None
+
+
+def _same_agreement_twice(chosen: list[_Chosen], problems: list[str]) -> None:
+    seen: dict[int, _Line] = {}
+    for item in chosen:
+        if item.agreement is None:
+            continue
+        first = seen.setdefault(item.agreement.id, item.line)
+        if first is not item.line:
+            problems.append(
+                f"line {item.line.number}, column agreement: agreement {item.agreement.id} is used for account {first.account_id} "
+                f"in line {first.number}. An agreement belongs to one account."
+            )
+
+
+def _save(runtime: Runtime, partner_id: str, client: Client, chosen: list[_Chosen], actor: str) -> Imported:
+    try:
+        with runtime.database.write() as session:
+            return _write(session, runtime, partner_id, client.tenant, chosen, actor)
+    except IntegrityError:
+        raise BadFile(["One of the agreements was mapped by somebody else at the same moment. Try again."]) from None
+
+
+def _write(
+    session: Session, runtime: Runtime, partner_id: str, tenant: str, chosen: list[_Chosen], actor: str
+) -> Imported:
+    named = {item.line.account_id for item in chosen}
+    rows = {
+        row.account_id: row
+        for row in session.scalars(select(Mapping).where(Mapping.partner_id == partner_id))
+        if row.account_id in named
+    }
+    before = {key: (row.tenant, row.cw_agreement_id) for key, row in rows.items()}
+    for row in rows.values():  # clear first, so that two accounts can be swapped in one save
+        row.cw_agreement_id = None
+    session.flush()
+    _taken(session, partner_id, tenant, chosen)
+    now = runtime.clock()
+    for item in chosen:
+        account_id = item.line.account_id
+        row = rows.get(account_id) or Mapping(partner_id=partner_id, account_id=account_id)
+        session.add(row)
+        agreement_id = item.agreement.id if item.agreement else None
+        if before.get(account_id) != (tenant, agreement_id):
+            row.per_cycle_confirmed = False
+        row.tenant = tenant
+        row.cw_company_id = item.company.id if item.company else None
+        row.cw_agreement_id = agreement_id
+        row.company_name = item.company.name if item.company else ""
+        row.agreement_name = item.agreement.name if item.agreement else ""
+        row.export = item.line.export
+        row.changed_at = now
+    result = Imported(
+        mapped=sum(item.agreement is not None for item in chosen),
+        unmapped=sum(item.agreement is None for item in chosen),
+        exporting=sum(item.line.export for item in chosen),
+    )
+    audit.record(session, runtime, partner_id, actor, "map_import", mapped=result.mapped, unmapped=result.unmapped)
+    return result
+
+
+def _taken(session: Session, partner_id: str, tenant: str, chosen: list[_Chosen]) -> None:
+    wanted = {item.agreement.id: item.line for item in chosen if item.agreement}
+    query = select(Mapping).where(Mapping.tenant == tenant, Mapping.cw_agreement_id.is_not(None))
+    problems = []
+    for row in session.scalars(query):
+        line = wanted.get(row.cw_agreement_id or 0)
+        if line is None:
+            continue
+        by = f"account {row.account_id}" if row.partner_id == partner_id else "another account that you cannot see"
+        problems.append(
+            f"line {line.number}, column agreement: agreement {row.cw_agreement_id} is already used by {by}."
+        )
+    if problems:
+        raise BadFile(problems)
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdigit() and 0 < len(text) < 10

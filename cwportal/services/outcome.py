@@ -1,0 +1,156 @@
+"""What was approved beforehand, and how a run and its accounts ended."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select, update
+
+from cwportal.billing.approval import account_state, run_state
+from cwportal.billing.values import AccountPlan, Finding, Money
+from cwportal.models import Run, RunAccount, RunChange
+from cwportal.runtime import Runtime
+from cwportal.services import audit, runs
+from cwportal.services.apply.store import finding_json, money_json
+from cwportal.services.runs import Lease
+from cwportal.vocabulary import AccountState, Action, Kind, Outcome, RunState, Severity
+
+_COUNTED = {Action.CREATE: "created", Action.UPDATE: "updated", Action.END: "ended", Action.ADOPT: "adopted"}
+COUNTS = ("created", "updated", "ended", "unchanged", "adopted", "failed", "unknown", "skipped")
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """`everything`: what limits and vanished charges hold is approved. `digests`: exactly these plans, and no other account."""
+
+    everything: bool
+    digests: Mapping[str, str]
+
+    def covers(self, plan: AccountPlan) -> bool:
+        """Whether this account may be written at all in this run: all may, unless particular plans were approved."""
+        return not self.digests or self.digests.get(plan.account_id) == plan.digest
+
+    def answers(self, plan: AccountPlan) -> bool:
+        """Whether holds that a general approval can answer are answered for this plan."""
+        return self.everything or (bool(self.digests) and self.covers(plan))
+
+
+def approval_of(runtime: Runtime, run_id: int) -> Approval:
+    """What the run was given when it was asked for."""
+    with runtime.database.read() as session:
+        stored = session.get_one(Run, run_id).approval
+    return Approval(bool(stored.get("all")), dict(stored.get("accounts", {})))
+
+
+def conclude(
+    runtime: Runtime,
+    lease: Lease,
+    *,
+    plans: Mapping[str, AccountPlan],
+    written: set[str],
+    held: tuple[Finding, ...],
+    requests: int,
+    error: str | None,
+    state: RunState | None,
+) -> None:
+    """Write the end of every account and of the run, from the outcomes that are in the database."""
+    if error is not None:
+        _skip_rest(runtime, lease, written, error)
+    outcomes, counts = _outcomes(runtime, lease.run_id)
+    money, states = Money(), dict[str, AccountState]()
+    for account_id, plan in plans.items():
+        counts["unchanged"] += plan.unchanged
+        money += plan.money
+        states[account_id] = account_state(
+            plan.state,
+            exported=plan.exported,
+            written=account_id in written,
+            errors=any(finding.severity is Severity.ERROR for finding in plan.findings),
+            outcomes=outcomes.get(account_id, ()),
+        )
+    with runtime.database.write() as session:
+        for account_id, account in states.items():
+            session.execute(
+                update(RunAccount)
+                .where(RunAccount.run_id == lease.run_id, RunAccount.account_id == account_id)
+                .values(state=account, error=_first_error(plans[account_id]))
+            )
+    wrote = any(Outcome.APPLIED in several for several in outcomes.values())
+    end = state or run_state(states.values(), wrote=wrote, partner_held=bool(held), stopped=error is not None)
+    finished = runs.finish(
+        runtime,
+        lease,
+        end,
+        counts={name: counts[name] for name in COUNTS},
+        money=money_json(money),
+        findings=[finding_json(finding) for finding in held],
+        requests=Run.requests + requests,
+        error=error,
+    )
+    if finished:
+        with runtime.database.write() as session:
+            audit.record(session, runtime, lease.partner_id, f"run {lease.run_id}", "export_ended", state=end, **counts)
+
+
+def _outcomes(runtime: Runtime, run_id: int) -> tuple[dict[str, list[Outcome]], Counter[str]]:
+    """Outcomes by account, and counts. A write that was found not done and planned anew in the same run counts once."""
+    by_account: dict[str, list[Outcome]] = defaultdict(list)
+    counts: Counter[str] = Counter()
+    query = (
+        select(RunChange.account_id, RunChange.kind, RunChange.action, RunChange.outcome, func.count())
+        .where(RunChange.run_id == run_id)
+        .where((RunChange.resolved_at.is_(None)) | (RunChange.outcome == Outcome.APPLIED))
+        .group_by(RunChange.account_id, RunChange.kind, RunChange.action, RunChange.outcome)
+    )
+    with runtime.database.read() as session:
+        for account_id, kind, action, stored, number in session.execute(query):
+            outcome = Outcome(stored)
+            if kind != Kind.PRODUCT or outcome not in (Outcome.PLANNED, Outcome.SKIPPED):
+                by_account[account_id].append(outcome)
+            if outcome is Outcome.APPLIED:
+                counts[_COUNTED[Action(action)]] += number
+            elif outcome in (Outcome.FAILED, Outcome.SKIPPED):
+                counts[outcome.value] += number
+            elif outcome in (Outcome.UNKNOWN, Outcome.STARTED):
+                counts["unknown"] += number
+    return by_account, counts
+
+
+def _skip_rest(runtime: Runtime, lease: Lease, written: set[str], error: str) -> None:
+    """Changes of accounts that were let through and not reached are skipped; those that wait for a person stay planned."""
+    with runtime.database.write() as session:
+        session.execute(
+            update(RunChange)
+            .where(
+                RunChange.run_id == lease.run_id,
+                RunChange.outcome == Outcome.PLANNED,
+                RunChange.account_id.in_(sorted(written)),
+            )
+            .values(outcome=Outcome.SKIPPED, error=f"Not tried: the export stopped before. {error}")
+        )
+
+
+def _first_error(plan: AccountPlan) -> str | None:
+    for severity in (Severity.ERROR, Severity.HOLD):
+        for finding in plan.findings:
+            if finding.severity is severity:
+                return finding.message
+    return None
+
+
+def as_dict(run: Run) -> dict[str, Any]:
+    """A run for `--json` and lists."""
+    return {
+        "run_id": run.id,
+        "status": run.state,
+        "trigger": run.trigger,
+        "actor": run.actor,
+        "created": run.created_at.isoformat(),
+        "finished": run.finished_at.isoformat() if run.finished_at else None,
+        "counts": {name: run.counts.get(name, 0) for name in COUNTS},
+        "requests": run.requests,
+        "error": run.error,
+    }

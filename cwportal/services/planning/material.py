@@ -1,0 +1,250 @@
+"""Everything read once for a plan: the partner, its charges, mappings, ledger, agreements, companies and catalog."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+
+from cwportal.billing.charges import group_charges, twins
+from cwportal.billing.values import (
+    AccountCharges,
+    AccountInput,
+    AgreementFacts,
+    Catalog,
+    CatalogEntry,
+    CompanyFacts,
+    Context,
+    Decision,
+    LedgerProduct,
+    Row,
+    Sku,
+    Unconfirmed,
+)
+from cwportal.connectwise.errors import Forbidden
+from cwportal.connectwise.records import Agreement, Product
+from cwportal.errors import SourceIncomplete
+from cwportal.models import LineDecision
+from cwportal.models import Mapping as MappingRow
+from cwportal.portal import Account, Partner
+from cwportal.runtime import Runtime
+from cwportal.services import ledger, settings
+from cwportal.services.connection import MISSING, Client, refresh_rights
+from cwportal.vocabulary import Action, Answer, Kind
+
+_RIGHTS = {
+    "Finance > Agreements > Add": ((Kind.ADDITION, Action.CREATE),),
+    "Finance > Agreements > Edit": (
+        (Kind.ADDITION, Action.UPDATE),
+        (Kind.ADDITION, Action.END),
+        (Kind.ADDITION, Action.ADOPT),
+    ),
+    "Procurement > Product Catalog > Add": ((Kind.PRODUCT, Action.CREATE),),
+    "Procurement > Product Catalog > Edit": ((Kind.PRODUCT, Action.UPDATE),),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Portal:
+    """What the host's data says, read completely."""
+
+    partner: Partner
+    today: date
+    chosen: settings.Chosen
+    skus: Mapping[str, Sku]
+    accounts: Mapping[str, Account]
+    charges: Mapping[str, AccountCharges]
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Values for the planner. `pending`: writes of earlier runs that are not confirmed, by account."""
+
+    portal: Portal
+    context: Context
+    mappings: Mapping[str, MappingRow]
+    agreements: Mapping[int, AgreementFacts]
+    companies: Mapping[int, CompanyFacts]
+    lines: ledger.Lines
+    decisions: Mapping[str, Mapping[int, Decision]]
+    exported_before: frozenset[str]
+    pending: Mapping[str, tuple[Unconfirmed, ...]] = field(default_factory=dict)
+
+    def is_exported(self, account_id: str) -> bool:
+        """Mapped and Export checked (rule 0)."""
+        mapping = self.mappings.get(account_id)
+        return mapping is not None and mapping.export and mapping.cw_agreement_id is not None
+
+    def with_agreement(self, agreement_id: int | None, facts: AgreementFacts | None) -> Material:
+        """The same, with the state of one agreement read anew (None = gone)."""
+        agreements = dict(self.agreements)
+        if agreement_id is not None:
+            agreements.pop(agreement_id, None)
+            if facts is not None:
+                agreements[agreement_id] = facts
+        return replace(self, agreements=agreements)
+
+    def account_input(self, account_id: str, rows: tuple[Row, ...]) -> AccountInput:
+        """One account for the core."""
+        account, mapping = self.portal.accounts[account_id], self.mappings.get(account_id)
+        agreement_id = mapping.cw_agreement_id if mapping else None
+        company_id = mapping.cw_company_id if mapping else None
+        return AccountInput(
+            account_id=account_id,
+            name=account.name,
+            status=account.status,
+            export=mapping is not None and mapping.export,
+            charges=self.portal.charges[account_id],
+            company_id=company_id,
+            agreement_id=agreement_id,
+            per_cycle_confirmed=mapping is not None and mapping.per_cycle_confirmed,
+            company=self.companies.get(company_id or 0),
+            agreement=self.agreements.get(agreement_id or 0),
+            rows=rows,
+            lines=self.lines.of(account_id, agreement_id),
+            stray_lines=self.lines.stray(account_id, agreement_id),
+            other_lines=self.lines.others(account_id, agreement_id),
+            decisions=self.decisions.get(account_id, {}),
+            unconfirmed=self.pending.get(account_id, ()),
+            exported_before=account_id in self.exported_before,
+        )
+
+
+def read_portal(runtime: Runtime, partner_id: str) -> Portal:
+    """The host's data; `SourceIncomplete` where it gives less than was asked for."""
+    source = runtime.source
+    partner = source.partner(partner_id)
+    chosen = settings.get(runtime, partner_id)
+    skus = {
+        sku.part_number: sku for sku in (Sku(p.sku.strip(), p.name, p.list_cost) for p in source.products(partner_id))
+    }
+    accounts = {account.id: account for account in source.accounts(partner_id)}
+    alike = twins(product.sku for product in source.products(partner_id))
+    for_core = chosen.for_core()
+    charges = {
+        account_id: group_charges(account_id, rows, skus=skus, twins=alike, settings=for_core)
+        for account_id, rows in source.charges(partner_id, sorted(accounts))
+    }
+    missing = accounts.keys() - charges.keys()
+    if missing:
+        raise SourceIncomplete(
+            f"The portal gave no answer about the charges of {len(missing)} accounts ({', '.join(sorted(missing)[:5])}, …). "
+            "Nothing was planned. Try again; if it stays, tell the portal's operator."
+        )
+    today = runtime.clock().astimezone(ZoneInfo(chosen.timezone)).date()
+    return Portal(partner, today, chosen, skus, accounts, charges)
+
+
+def gather(
+    runtime: Runtime,
+    client: Client,
+    portal: Portal,
+    account_ids: Iterable[str],
+    pending: Mapping[str, tuple[Unconfirmed, ...]],
+) -> Material:
+    """Everything but the additions, for these accounts. Any failed read raises."""
+    partner_id, tenant = portal.partner.id, client.tenant
+    wanted = set(account_ids)
+    with runtime.database.read() as session:
+        mappings = {
+            row.account_id: row
+            for row in session.scalars(
+                select(MappingRow).where(MappingRow.partner_id == partner_id, MappingRow.tenant == tenant)
+            )
+        }
+        lines = ledger.Lines(session, partner_id, tenant)
+        products = ledger.products(session, partner_id, tenant)
+        before = ledger.exported_before(session, partner_id, tenant)
+        decisions: dict[str, dict[int, Decision]] = defaultdict(dict)
+        for row in session.scalars(
+            select(LineDecision).where(LineDecision.partner_id == partner_id, LineDecision.tenant == tenant)
+        ):
+            decisions[row.account_id][row.cw_addition_id] = Decision(Answer(row.answer), row.until)
+    exported = [
+        mappings[a] for a in sorted(wanted) if a in mappings and mappings[a].export and mappings[a].cw_agreement_id
+    ]
+    agreements = client.read.agreements(row.cw_agreement_id or 0 for row in exported)
+    companies = client.read.companies({row.cw_company_id or 0 for row in exported})
+    options = billing_options(client) if exported else {}
+    part_numbers = {
+        group.part_number
+        for row in exported
+        if row.account_id in portal.charges
+        for group in portal.charges[row.account_id].groups
+    }
+    catalog = _catalog(client, portal.skus, part_numbers, products)
+    rights = refresh_rights(runtime, partner_id, client)
+    context = Context(
+        tenant=tenant,
+        today=portal.today,
+        currency=portal.partner.currency,
+        settings=portal.chosen.for_core(),
+        catalog=catalog,
+        missing_rights={
+            pair: right for right, pairs in _RIGHTS.items() if rights.get(right) == MISSING for pair in pairs
+        },
+    )
+    return Material(
+        portal=portal,
+        context=context,
+        mappings=mappings,
+        agreements={key: agreement_facts(item, options) for key, item in agreements.items()},
+        companies={key: CompanyFacts(item.id, item.name, item.deleted) for key, item in companies.items()},
+        lines=lines,
+        decisions=decisions,
+        exported_before=before,
+        pending=pending,
+    )
+
+
+def billing_options(client: Client) -> dict[int, str]:
+    """Billing cycle -> its billingOptions; empty (cycle unknown, a warning) where the role may not read Table Setup."""
+    try:
+        return {cycle.id: cycle.billing_options for cycle in client.read.billing_cycles()}
+    except Forbidden:
+        return {}
+
+
+def agreement_facts(record: Agreement, options: Mapping[int, str]) -> AgreementFacts:
+    """An agreement as the core sees it. A company that is not told counts as another company."""
+    return AgreementFacts(
+        id=record.id,
+        name=record.name,
+        company_id=record.company_id or 0,
+        cancelled=record.cancelled,
+        status=record.status,
+        start=record.start,
+        end=None if record.no_ending else record.end,
+        bill_start=record.bill_start,
+        billing_option=options.get(record.billing_cycle_id or 0) or None,
+        currency=record.currency,
+        parent_id=record.parent_id,
+    )
+
+
+def _catalog(
+    client: Client, skus: Mapping[str, Sku], part_numbers: set[str], products: Mapping[str, LedgerProduct]
+) -> Catalog:
+    hits = client.read.products_by_identifier(sorted(part_numbers))
+    found = {part: tuple(_entry(product) for product in several) for part, several in hits.items()}
+    named = {products[part].product_id for part in part_numbers if part in products}
+    by_id = {entry.id: entry for several in found.values() for entry in several if entry.id in named}
+    unseen = named - by_id.keys()
+    if unseen:
+        by_id.update((key, _entry(product)) for key, product in client.read.products_by_id(sorted(unseen)).items())
+    return Catalog(skus=skus, hits=found, by_id=by_id, ledger=products)
+
+
+def _entry(product: Product) -> CatalogEntry:
+    return CatalogEntry(
+        id=product.id,
+        identifier=product.identifier,
+        inactive=product.inactive,
+        product_class=product.product_class,
+        price=product.price,
+        cost=product.cost,
+    )

@@ -1,0 +1,140 @@
+"""Plans of many accounts: additions read in parallel, each planned at once and its rows let go."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+
+from cwportal.billing.account import plan_account
+from cwportal.billing.limits import hold, limit_account
+from cwportal.billing.values import AccountPlan, AgreementFacts, Finding, Row
+from cwportal.connectwise import errors
+from cwportal.connectwise.errors import ConnectWiseError
+from cwportal.runtime import Runtime
+from cwportal.services.connection import Client
+from cwportal.services.ledger import row_of
+from cwportal.services.planning.material import Material, agreement_facts, billing_options
+from cwportal.vocabulary import AccountStatus, Effect, PlanState, Severity
+
+STOPPING = (
+    errors.Rejected,
+    errors.ClientIdRejected,
+    errors.UnknownCompany,
+    errors.RateLimitedLong,
+    errors.SiteRefused,
+    errors.TlsFailed,
+    errors.Unreachable,
+)
+"""Errors that will meet every further request just the same: the run stops."""
+
+IN_A_ROW = 5
+"""So many accounts in a row that cannot be read, or writes without an answer, stop the run: ConnectWise is not well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan with the moment and the fingerprint of what it was made from; `rows` only where there is something to write."""
+
+    plan: AccountPlan
+    read_at: datetime
+    fingerprint: bytes
+    rows: tuple[Row, ...] = ()
+
+
+def plan_accounts(
+    runtime: Runtime, client: Client, material: Material, account_ids: Iterable[str]
+) -> Iterator[Planned]:
+    """Plans in the order of `account_ids`. An account whose additions cannot be read is blocked, never "empty".
+
+    Raises the error itself when it would meet every account (see STOPPING), or after several in a row.
+    """
+    failures = _InARow()
+
+    def plan(account_id: str) -> Planned:
+        failures.check()
+        try:
+            planned = plan_one(runtime, client, material, account_id)
+        except STOPPING:
+            raise
+        except ConnectWiseError as error:
+            failures.add(error)
+            return Planned(_read_failed(material, account_id, error), runtime.clock(), b"")
+        failures.clear()
+        return planned
+
+    with ThreadPoolExecutor(runtime.config.concurrency, thread_name_prefix="read") as pool:
+        try:
+            yield from pool.map(plan, account_ids)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def plan_one(runtime: Runtime, client: Client, material: Material, account_id: str) -> Planned:
+    """One account, its additions read now."""
+    rows: tuple[Row, ...] = ()
+    read_at = runtime.clock()
+    mapping = material.mappings.get(account_id)
+    if (
+        material.is_exported(account_id)
+        and mapping is not None
+        and (mapping.cw_agreement_id or 0) in material.agreements
+    ):
+        rows = tuple(row_of(addition) for addition in client.read.additions(mapping.cw_agreement_id or 0))
+    value = material.account_input(account_id, rows)
+    plan = plan_account(value, material.context)
+    closed = material.portal.accounts[account_id].status is AccountStatus.CLOSED
+    limited = limit_account(plan, material.context.settings.limits, closed=closed)
+    if limited:
+        plan = hold(plan, limited)
+    return Planned(plan, read_at, fingerprint(rows, value.agreement), rows if plan.changes else ())
+
+
+def reread_agreement(client: Client, agreement_id: int) -> AgreementFacts | None:
+    """The agreement as it is now, None if it is gone."""
+    record = client.read.agreements([agreement_id]).get(agreement_id)
+    return None if record is None else agreement_facts(record, billing_options(client))
+
+
+def fingerprint(rows: tuple[Row, ...], agreement: AgreementFacts | None) -> bytes:
+    """Equal for equal rows and agreement state: has anything changed since it was read?"""
+    return hashlib.sha256(repr((sorted(rows, key=lambda row: row.id), agreement)).encode()).digest()
+
+
+def _read_failed(material: Material, account_id: str, error: ConnectWiseError) -> AccountPlan:
+    mapping = material.mappings.get(account_id)
+    message = f"The lines of the agreement could not be read, so nothing is planned for this account. {error.sentence}"
+    return AccountPlan(
+        account_id=account_id,
+        agreement_id=mapping.cw_agreement_id if mapping else None,
+        state=PlanState.BLOCKED,
+        digest="",
+        findings=(Finding("read_failed", Severity.ERROR, Effect.ACCOUNT, message),),
+        exported=True,
+        exported_before=account_id in material.exported_before,
+    )
+
+
+class _InARow:
+    """Counts failures without a success between them, over all threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._errors: list[ConnectWiseError] = []
+
+    def add(self, error: ConnectWiseError) -> None:
+        with self._lock:
+            self._errors.append(error)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._errors.clear()
+
+    def check(self) -> None:
+        with self._lock:
+            if len(self._errors) >= IN_A_ROW:
+                raise self._errors[-1]

@@ -1,0 +1,181 @@
+"""The life of a run: one at a time per partner, a lease with a heartbeat, and what its end looks like."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from cwportal.errors import CWPortalError, RunUnderWay, UsageError
+from cwportal.models import Run, RunAccount, RunChange
+from cwportal.runtime import Runtime
+from cwportal.vocabulary import ACTIVE_RUN_STATES, Outcome, RunState, Trigger
+
+
+class LeaseLost(CWPortalError):
+    """Another process has taken this run up; the present one must not write any more."""
+
+
+class Cancelled(CWPortalError):
+    """A person cancelled the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to work on a run: compare `token` before every write."""
+
+    run_id: int
+    partner_id: str
+    tenant: str
+    token: str
+    resumed: bool
+
+
+def begin(
+    runtime: Runtime,
+    partner_id: str,
+    tenant: str,
+    *,
+    trigger: Trigger,
+    actor: str,
+    approval: Mapping[str, Any],
+) -> Lease:
+    """Start a run in this process, or take up the one whose process died.
+
+    Raises RunUnderWay while a run of the partner is alive; it names the run, who started it and when.
+    """
+    token = secrets.token_hex(16)
+    now = runtime.clock()
+    try:
+        with runtime.database.durable() as session:
+            active = session.scalar(_active(partner_id).with_for_update())
+            if active is not None:
+                return _take_up(session, runtime, active, token, now)
+            run = Run(
+                partner_id=partner_id,
+                tenant=tenant,
+                trigger=trigger,
+                state=RunState.READING,
+                actor=actor,
+                approval=dict(approval),
+                created_at=now,
+                started_at=now,
+                lease=token,
+                heartbeat_at=now,
+            )
+            session.add(run)
+            session.flush()
+            return Lease(run.id, partner_id, tenant, token, resumed=False)
+    except IntegrityError:
+        raise RunUnderWay(
+            "Another export of this partner has started at the same moment. Look at it with: cwportal runs"
+        ) from None
+
+
+def _active(partner_id: str) -> Any:
+    return select(Run).where(Run.partner_id == partner_id, Run.state.in_(ACTIVE_RUN_STATES))
+
+
+def _take_up(session: Session, runtime: Runtime, run: Run, token: str, now: datetime) -> Lease:
+    seen = run.heartbeat_at or run.created_at
+    silent = now - seen
+    if silent < timedelta(seconds=runtime.config.lease):
+        raise RunUnderWay(
+            f"Run {run.id} of this partner is under way (started {run.created_at:%d %b %Y, %H:%M:%S} UTC by {run.actor}, "
+            f"{run.state}). Wait for it, or look at it with: cwportal log {run.id}"
+        )
+    run.lease = token
+    run.heartbeat_at = now
+    run.state = RunState.READING
+    run.started_at = run.started_at or now
+    # What was only planned is planned anew; intents without a known outcome stay and are looked up first.
+    session.execute(delete(RunChange).where(RunChange.run_id == run.id, RunChange.outcome == Outcome.PLANNED))
+    session.execute(delete(RunAccount).where(RunAccount.run_id == run.id))
+    return Lease(run.id, run.partner_id, run.tenant, token, resumed=True)
+
+
+def confirm(session: Session, lease: Lease) -> None:
+    """Raise LeaseLost or Cancelled unless this process may go on writing. Call it in the transaction of every intent."""
+    row = session.execute(
+        select(Run.lease, Run.cancel_requested).where(Run.id == lease.run_id).with_for_update(read=True)
+    ).one_or_none()
+    if row is None or row.lease != lease.token:
+        raise LeaseLost(f"Run {lease.run_id} was taken up by another process, which finishes it.")
+    if row.cancel_requested:
+        raise Cancelled(f"Run {lease.run_id} was cancelled; what was written before stays.")
+
+
+@contextmanager
+def heartbeat(runtime: Runtime, lease: Lease) -> Iterator[None]:
+    """Show signs of life four times per lease while the block runs."""
+    stop = threading.Event()
+    pause = max(runtime.config.lease / 4, 0.05)
+
+    def beat() -> None:
+        while not stop.wait(pause):
+            with runtime.database.write() as session:
+                session.execute(
+                    update(Run)
+                    .where(Run.id == lease.run_id, Run.lease == lease.token)
+                    .values(heartbeat_at=runtime.clock())
+                )
+
+    thread = threading.Thread(target=beat, name=f"heartbeat-{lease.run_id}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def enter(runtime: Runtime, lease: Lease, state: RunState) -> None:
+    """Move the run on to `state`, if it is still ours."""
+    with runtime.database.durable() as session:
+        confirm(session, lease)
+        session.execute(update(Run).where(Run.id == lease.run_id).values(state=state, heartbeat_at=runtime.clock()))
+
+
+def finish(runtime: Runtime, lease: Lease, state: RunState, **columns: Any) -> bool:
+    """Write the end of the run; False (and nothing written) if another process has it."""
+    with runtime.database.durable() as session:
+        done = session.execute(
+            update(Run)
+            .where(Run.id == lease.run_id, Run.lease == lease.token)
+            .values(state=state, finished_at=runtime.clock(), lease=None, **columns)
+            .returning(Run.id)
+        )
+        return done.scalar_one_or_none() is not None
+
+
+def is_alive(session: Session, runtime: Runtime, run_id: int) -> bool:
+    """Whether a process is working on the run now."""
+    run = session.get(Run, run_id)
+    if run is None or run.state not in ACTIVE_RUN_STATES or run.lease is None or run.heartbeat_at is None:
+        return False
+    return runtime.clock() - run.heartbeat_at < timedelta(seconds=runtime.config.lease)
+
+
+def cancel(runtime: Runtime, partner_id: str, run_id: int) -> None:
+    """Ask a run under way to stop before its next write."""
+    with runtime.database.write() as session:
+        run = find(session, partner_id, run_id)
+        if run.state not in ACTIVE_RUN_STATES:
+            raise UsageError(f"Run {run_id} has ended already ({run.state}).")
+        run.cancel_requested = True
+
+
+def find(session: Session, partner_id: str | None, run_id: int) -> Run:
+    """The run; UsageError if there is none, or none of this partner."""
+    run = session.get(Run, run_id)
+    if run is None or (partner_id is not None and run.partner_id != partner_id):
+        raise UsageError(f"There is no run {run_id}. See: cwportal runs --partner …")
+    return run

@@ -1,0 +1,152 @@
+"""The portal's data as the plugin wants to have it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+from sqlalchemy import Connection, Engine, select
+
+from cwportal.errors import SourceIncomplete, UnknownPartner
+from cwportal.portal import Account, Address, Charge, Contact, Partner, Product, User
+from cwportal.standalone.tables import AccountRow, AccountUserRow, ChargeRow, PartnerRow, PriceRow, ProductRow, StaffRow
+from cwportal.vocabulary import AccountStatus
+
+ACCOUNTS_PER_READ = 100
+"""Accounts whose charges are held in memory at once while they are streamed."""
+
+READ_ONLY = {"cwportal_read_only": True}
+"""Execution option of a connection that only reads: the engine need not take the write lock of SQLite for it."""
+
+_ADDRESS = tuple(Address.__dataclass_fields__)
+
+
+class StandaloneSource:
+    """`PortalSource` on the portal's own tables.
+
+    Reads are short: no transaction stays open while the caller works through a stream. If the partner's data are
+    loaded anew between two reads of one stream, the stream raises SourceIncomplete instead of mixing old and new.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine.execution_options(**READ_ONLY)
+
+    def partner(self, partner_id: str) -> Partner:
+        """The partner, or UnknownPartner."""
+        with self._engine.connect() as connection:
+            return _partner(connection, partner_id)
+
+    def products(self, partner_id: str) -> Sequence[Product]:
+        """Every SKU, by SKU: the vendor's list is the same for all partners."""
+        query = select(ProductRow.sku, ProductRow.name, ProductRow.list_cost).order_by(ProductRow.sku)
+        with self._engine.connect() as connection:
+            _partner(connection, partner_id)
+            return [Product(row.sku, row.name, row.list_cost) for row in connection.execute(query)]
+
+    def accounts(self, partner_id: str) -> Sequence[Account]:
+        """Every account of the partner by id, closed ones too."""
+        query = select(AccountRow.__table__).where(AccountRow.partner_id == partner_id).order_by(AccountRow.id)
+        with self._engine.connect() as connection:
+            _partner(connection, partner_id)
+            return [
+                Account(
+                    row["id"],
+                    row["name"],
+                    AccountStatus(row["status"]),
+                    Address(**{name: row[name] for name in _ADDRESS}),
+                )
+                for row in connection.execute(query).mappings()
+            ]
+
+    def charges(self, partner_id: str, account_ids: Iterable[str]) -> Iterator[tuple[str, Sequence[Charge]]]:
+        """Stream (account id, charges in the file's order), once per account asked, in the order asked.
+
+        Holds the charges of `ACCOUNTS_PER_READ` accounts at a time. Raises UnknownPartner, and SourceIncomplete for
+        an account that does not exist or when the partner's data change under the stream.
+        """
+        asked = iter(account_ids)
+        revision: int | None = None
+        while batch := list(islice(asked, ACCOUNTS_PER_READ)):
+            with self._engine.connect() as connection:
+                current = _revision(connection, partner_id)
+                found = _charges(connection, partner_id, batch)
+                after = _revision(connection, partner_id)
+            if current != after or (revision is not None and revision != current):
+                raise SourceIncomplete(
+                    f"The portal's data of partner {partner_id} were loaded anew while they were being read. "
+                    "Nothing was planned from the mixture; start again."
+                )
+            revision = current
+            for account_id in batch:
+                yield account_id, found[account_id]
+        if revision is None:
+            self.partner(partner_id)
+
+    def users(self, partner_id: str, account_id: str) -> Iterator[User]:
+        """The users of one account by e-mail address; SourceIncomplete if there is no such account."""
+        row = AccountUserRow
+        query = (
+            select(row.email, row.display_name, row.status, row.services)
+            .where(row.partner_id == partner_id, row.account_id == account_id)
+            .order_by(row.email)
+        )
+        with self._engine.connect() as connection:
+            _partner(connection, partner_id)
+            _require(connection, partner_id, [account_id])
+            users = [
+                User(email, display_name, status, tuple(services.split(";")) if services else ())
+                for email, display_name, status, services in connection.execute(query)
+            ]
+        return iter(users)
+
+    def contacts(self, partner_id: str) -> Sequence[Contact]:
+        """The partner's people who can sign in, by e-mail address."""
+        query = select(StaffRow.email).where(StaffRow.partner_id == partner_id).order_by(StaffRow.email)
+        with self._engine.connect() as connection:
+            _partner(connection, partner_id)
+            return [Contact(email) for email in connection.scalars(query)]
+
+
+def _partner(connection: Connection, partner_id: str) -> Partner:
+    row = connection.execute(
+        select(PartnerRow.id, PartnerRow.name, PartnerRow.timezone, PartnerRow.currency).where(
+            PartnerRow.id == partner_id
+        )
+    ).one_or_none()
+    if row is None:
+        raise UnknownPartner(f'There is no partner "{partner_id}" in the portal.')
+    return Partner(row.id, row.name, row.timezone, row.currency)
+
+
+def _revision(connection: Connection, partner_id: str) -> int:
+    revision = connection.scalar(select(PartnerRow.revision).where(PartnerRow.id == partner_id))
+    if revision is None:
+        raise UnknownPartner(f'There is no partner "{partner_id}" in the portal.')
+    return revision
+
+
+def _require(connection: Connection, partner_id: str, account_ids: Sequence[str]) -> None:
+    query = select(AccountRow.id).where(AccountRow.partner_id == partner_id, AccountRow.id.in_(account_ids))
+    missing = sorted(set(account_ids) - set(connection.scalars(query)))
+    if missing:
+        raise SourceIncomplete(
+            f"Partner {partner_id} has no account {', '.join(missing)} in the portal. "
+            "If it was removed on purpose, unmap it; else load it again."
+        )
+
+
+def _charges(connection: Connection, partner_id: str, account_ids: Sequence[str]) -> dict[str, list[Charge]]:
+    _require(connection, partner_id, account_ids)
+    listed = select(PriceRow.sku, PriceRow.unit_price).where(PriceRow.partner_id == partner_id)
+    prices = dict(connection.execute(listed).all())
+    charge = ChargeRow
+    query = (
+        select(charge.account_id, charge.sku, charge.quantity, charge.unit_cost, charge.unit_price)
+        .where(charge.partner_id == partner_id, charge.account_id.in_(account_ids))
+        .order_by(charge.id)
+    )
+    found: dict[str, list[Charge]] = {account_id: [] for account_id in account_ids}
+    for account_id, sku, quantity, unit_cost, unit_price in connection.execute(query):
+        price = prices.get(sku) if unit_price is None else unit_price
+        found[account_id].append(Charge(sku, quantity, unit_cost, price))
+    return found

@@ -1,0 +1,132 @@
+"""Lists are read to their end or not at all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import pytest
+
+from cwportal.connectwise.answers import Answer
+from cwportal.connectwise.errors import Incomplete, Malformed
+from cwportal.connectwise.pages import Pages, Source
+
+
+class Listing:
+    """A list endpoint that behaves in a chosen way: with or without Link, with a page limit, changing meanwhile."""
+
+    def __init__(self, ids: list[int], *, link: str = "always", limit: int = 1000) -> None:
+        self.ids = ids
+        self.link = link
+        self.limit = limit
+        self.asked: list[Mapping[str, str]] = []
+
+    def get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
+        assert params is not None
+        self.asked.append(params)
+        after = re.search(r"id > (\d+)", params.get("conditions", ""))
+        rest = sorted(number for number in self.ids if not after or number > int(after[1]))
+        size = min(int(params["pageSize"]), self.limit)
+        more = len(rest) > size
+        link = {
+            "always": '<https://h/x?page=2>; rel="next"' if more else "",
+            "when more": '<https://h/x?page=2>; rel="next"' if more else None,
+            "never": None,
+        }[self.link]
+        return Answer(200, [{"id": number} for number in rest[:size]], link)
+
+
+def read(source: Source, size: int = 1000, condition: str = "") -> list[int]:
+    return [row["id"] for row in Pages(source, size).rows("/x", condition) if isinstance(row, dict)]
+
+
+@pytest.mark.parametrize("link", ["always", "when more", "never"])
+@pytest.mark.parametrize("limit", [1000, 7, 3, 2])
+@pytest.mark.parametrize("size", [1000, 10, 7])
+@pytest.mark.parametrize("count", [0, 1, 2, 6, 7, 8, 14, 21, 40])
+def test_every_row_once(link: str, limit: int, size: int, count: int) -> None:
+    ids = list(range(5, 5 + 3 * count, 3))
+    assert read(Listing(ids, link=link, limit=limit), size) == ids
+
+
+@pytest.mark.parametrize(("link", "requests"), [("always", 1), ("when more", 2), ("never", 3)])
+def test_a_short_list_costs_one_request_and_links_are_asked_about_once(link: str, requests: int) -> None:
+    listing = Listing([1, 2, 3], link=link)
+    pages = Pages(listing)
+    assert len(list(pages.rows("/x"))) == 3
+    assert len(listing.asked) == requests
+    list(pages.rows("/y"))
+    assert len(listing.asked) - requests == (2 if link == "never" else 1)
+
+
+def test_what_is_asked() -> None:
+    listing = Listing([1, 2, 3])
+    list(Pages(listing, 2).rows("/x", 'name = "A" or name = "B"', {"fields": "id,name"}))
+    assert listing.asked == [
+        {
+            "conditions": 'name = "A" or name = "B"',
+            "fields": "id,name",
+            "orderBy": "id asc",
+            "pageSize": "2",
+            "page": "1",
+        },
+        {
+            "conditions": '(name = "A" or name = "B") and id > 2',
+            "fields": "id,name",
+            "orderBy": "id asc",
+            "pageSize": "2",
+            "page": "1",
+        },
+    ]
+
+
+def test_rows_deleted_between_pages_hide_no_others() -> None:
+    class Shrinking(Listing):
+        def get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
+            found = super().get(path, params)
+            self.ids = [number for number in self.ids if number != 1]
+            return found
+
+    assert read(Shrinking([1, 2, 3, 4, 5]), 2) == [1, 2, 3, 4, 5]
+
+
+class Fixed:
+    """Answers with the given pages whatever is asked."""
+
+    def __init__(self, *pages: object) -> None:
+        self.pages = list(pages)
+
+    def get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
+        data = self.pages.pop(0) if len(self.pages) > 1 else self.pages[0]
+        return Answer(200, data, '<https://h/x?page=2>; rel="next"')
+
+
+@pytest.mark.parametrize(
+    "pages",
+    [
+        [[{"id": 1}, {"id": 2}]],
+        [[{"id": 1}, {"id": 2}], [{"id": 2}, {"id": 3}]],
+        [[{"id": 5}, {"id": 6}], [{"id": 1}, {"id": 7}]],
+        [[{"id": 2}, {"id": 1}]],
+        [[{"id": 2}, {"id": 2}]],
+    ],
+    ids=["looping", "overlapping", "going back", "unordered", "doubled"],
+)
+def test_pages_that_cannot_be_trusted(pages: list[object]) -> None:
+    with pytest.raises(Incomplete):
+        list(Pages(Fixed(*pages)).rows("/x"))
+
+
+def test_doubled_rows_on_a_single_page() -> None:
+    class Doubled:
+        def get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
+            return Answer(200, [{"id": 2}, {"id": 2}], "")
+
+    with pytest.raises(Incomplete):
+        list(Pages(Doubled()).rows("/x"))
+
+
+@pytest.mark.parametrize("data", [None, {}, {"code": "x"}, "text", [1], [None], [{}], [{"id": "5"}], [{"id": True}]])
+def test_what_is_no_list_of_records(data: object) -> None:
+    with pytest.raises(Malformed):
+        list(Pages(Fixed(data)).rows("/x"))

@@ -111,6 +111,7 @@ KEYS = (
     Key("CWPORTAL_CONCURRENCY", "concurrency", "4", "Requests in flight per run", _whole(1)),
     Key("CWPORTAL_TIMEOUT", "timeout", "30", "Seconds to wait for an answer of ConnectWise", _seconds),
     Key("CWPORTAL_SETTLE", "settle", "60", "Seconds after which a write without an answer may be looked up", _seconds),
+    Key("CWPORTAL_RUN_LIMIT", "run_limit", "21600", "Seconds one run may take before it ends as partial", _seconds),
     Key("CWPORTAL_LEASE", "lease", "60", "Seconds without heartbeat after which a run is taken up again", _seconds),
 )
 
@@ -129,6 +130,7 @@ class Config:
     concurrency: int
     timeout: float
     settle: float
+    run_limit: float
     lease: float
 
     @classmethod

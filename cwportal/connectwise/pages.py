@@ -25,7 +25,7 @@ _MAX_PAGES = 10_000
 class Source(Protocol):
     """What pages are read from: a Transport."""
 
-    def get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
+    def get(self, path: str, params: Mapping[str, str] | None = None, /) -> Answer:
         """One GET."""
 
 

@@ -87,9 +87,9 @@ class Reader:
 
     def products_by_identifier(self, identifiers: Iterable[str]) -> dict[str, tuple[Product, ...]]:
         """Every asked identifier -> the catalog items that bear it, also inactive ones: none, one or several."""
-        asked = {identifier: same for identifier in identifiers if (same := identifier.strip().casefold())}
+        asked = {identifier: identifier.strip().casefold() for identifier in identifiers}
         found: dict[str, dict[int, Product]] = {same: {} for same in asked.values()}
-        for condition in conditions.texts_equal("identifier", (identifier.strip() for identifier in asked)):
+        for condition in conditions.texts_equal("identifier", filter(None, map(str.strip, asked))):
             for row in self._pages.rows(CATALOG, condition.text, {"fields": _PRODUCT_FIELDS}):
                 product = Product.from_json(row)
                 hits = found.get(product.identifier.strip().casefold())

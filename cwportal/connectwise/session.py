@@ -146,15 +146,21 @@ class Transport:
             self._on_codebase(codebase)
         return True
 
-    def _explained(self, failure: errors.Rejected, method: str, path: str) -> errors.ConnectWiseError:
-        """Tell wrong keys from an unknown path by a call that is known to be good (contract section 5)."""
-        url = self._endpoint.url("/system/info")
+    def _explained(self, failure: errors.Rejected, method: str, asked: str) -> errors.ConnectWiseError:
+        """Tell wrong keys from an unknown path by a call that is known to be good (contract section 5).
+
+        That call is one company: `/system/info` may answer without keys (contract section 6).
+        """
+        path = "/company/companies"
+        url, one = self._endpoint.url(path), {"pageSize": "1", "fields": "id"}
         try:
-            self._repeated("GET", lambda: self._wire.send("GET", "/system/info", url=url, headers=self._headers))
+            self._repeated("GET", lambda: self._wire.send("GET", path, url=url, headers=self._headers, params=one))
+        except (errors.Forbidden, errors.NotFound, errors.Invalid):
+            pass  # the application itself answered, so it knows the keys
         except errors.ConnectWiseError:
             return failure
         return errors.NotFound(
-            f"This ConnectWise does not know {method} {path} (404), although it answers otherwise. "
+            f"This ConnectWise does not know {method} {asked} (404), although it answers otherwise. "
             "Its release may be too old for the portal.",
             status=404,
             certainty=failure.certainty,
@@ -172,7 +178,7 @@ class Transport:
             pause = (2 ** (tries - 1)) * (1 + self._random() / 2)
             limited = isinstance(failure, errors.RateLimited)
             if limited or failure.retry_after is not None:
-                self._gate.hold(pause if failure.retry_after is None else failure.retry_after)
+                self._gate.hold(failure.retry_after or pause)
             if tries >= self._tries or not repeatable(method, failure):
                 raise failure
             if not limited:
@@ -181,7 +187,7 @@ class Transport:
 
 def repeatable(method: str, failure: errors.ConnectWiseError) -> bool:
     """Whether the same request may be sent again now: a write only if it certainly was not done (design rule 12)."""
-    if isinstance(failure, errors.RateLimitedLong | errors.SiteRefused | errors.TlsFailed):
+    if isinstance(failure, errors.RateLimitedLong | errors.SiteRefused | errors.TlsFailed | errors.ClientIdRejected):
         return False
     if isinstance(failure, errors.Unreachable) and failure.permanent:
         return False

@@ -135,7 +135,6 @@ class Wire:
             failure = _translated(cause, method, path)
         finally:
             entry.last_used = monotonic()
-        failure.__cause__ = failure.__context__ = None
         raise failure
 
     def _content(self, response: requests.Response, budget: Budget) -> bytes:
@@ -176,6 +175,12 @@ def _translated(cause: Exception, method: str, path: str) -> errors.ConnectWiseE
         )
     if isinstance(cause, requests.exceptions.ContentDecodingError):
         return errors.NotJson(f"ConnectWise's answer to {what} is damaged (its compression cannot be read). Try again.")
+    if isinstance(cause, requests.exceptions.InvalidHeader | UnicodeError):
+        return errors.ClientIdRejected(
+            "This portal's integration id (clientId) cannot be sent as it is. "
+            "This is for the portal's operator to mend (CWPORTAL_CLIENT_ID), not for the partner.",
+            certainty="not_sent",
+        )
     if isinstance(cause, requests.exceptions.InvalidURL | requests.exceptions.MissingSchema):
         return errors.SiteRefused("The address of this ConnectWise is not valid. Check Site.")
     if (

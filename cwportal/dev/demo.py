@@ -8,11 +8,14 @@ differently from the portal's accounts, as in real life) and `connectwise_lines.
 from __future__ import annotations
 
 import csv
+import json
 from collections import defaultdict
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-import requests
+from cwportal.errors import CWPortalError
 
 DEMO_DIR = Path(__file__).parent / "demo"
 
@@ -26,21 +29,32 @@ _TIMEOUT = 30.0
 
 
 def seed_sandbox(url: str) -> int:
-    """Fill the simulator at `url` with the demo's companies, agreements and lines; how many companies were new.
+    """Fill the simulator at `url` (http) with the demo's companies, agreements and lines; how many companies were new.
 
-    What is there already is left alone, so doing it again changes nothing. Raises `requests.RequestException` if the
-    simulator does not answer or refuses.
+    What is there already is left alone, so doing it again changes nothing. Raises OSError if the simulator does not
+    answer, and CWPortalError with its answer if it refuses.
     """
-    with requests.Session() as session:
-        session.trust_env = False
-        state = session.get(f"{url}/_sandbox/state", params={"tenant": TENANT}, timeout=_TIMEOUT)
-        state.raise_for_status()
-        seed = _missing(state.json())
-        if not seed["companies"] and not seed["catalog"]:
-            return 0
-        answer = session.post(f"{url}/_sandbox/seed", json={"tenant": TENANT, **seed}, timeout=_TIMEOUT)
-        answer.raise_for_status()
-        return len(seed["companies"])
+    seed = _missing(_call(url, "GET", f"/_sandbox/state?tenant={TENANT}"))
+    if seed["companies"] or seed["catalog"]:
+        _call(url, "POST", "/_sandbox/seed", {"tenant": TENANT, **seed})
+    return len(seed["companies"])
+
+
+def _call(url: str, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    parts = urlsplit(url)
+    connection = HTTPConnection(parts.hostname or "", parts.port or 80, timeout=_TIMEOUT)
+    try:
+        sent = None if body is None else json.dumps(body).encode()
+        connection.request(method, path, sent, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        content = answer.read()
+    finally:
+        connection.close()
+    if answer.status >= 300:
+        shown = content.decode("utf-8", errors="replace")
+        raise CWPortalError(f"The simulator at {url} refused {method} {path} with {answer.status}: {shown}")
+    parsed: dict[str, Any] = json.loads(content)
+    return parsed
 
 
 def _missing(state: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
@@ -67,6 +81,10 @@ def _catalog() -> list[dict[str, Any]]:
                 "description": line["description"],
                 "customerDescription": line["description"],
                 "productClass": "Service",
+                "subcategory": {"name": "Support Plans"},
+                "type": {"name": "Service"},
+                "price": line["unit_price"],
+                "cost": line["unit_cost"],
             },
         )
     return list(found.values())
@@ -97,10 +115,11 @@ def _companies() -> list[dict[str, Any]]:
                 "city": row["city"],
                 "zip": row["zip"],
                 "agreements": [],
+                **({"state": row["state"], "country": {"name": row["country"]}} if row["state"] else {}),
             },
         )
         if row["agreement"]:
-            agreement = {
+            agreement: dict[str, Any] = {
                 "name": row["agreement"],
                 "startDate": _START,
                 "additions": lines[identifier, row["agreement"]],

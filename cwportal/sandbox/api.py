@@ -51,6 +51,11 @@ def parsed(call: Call) -> Any:
         raise bad_request(f"The request body is not valid JSON: {error}") from None
 
 
+def is_upload(route: Route) -> bool:
+    """Whether the body is multipart and not JSON."""
+    return route.resource is RESOURCES["document"]
+
+
 def admitted(call: Call) -> tuple[Route, tuple[int, ...]]:
     """Route, method, right and content type in this order; raises 404, 405, 403, 415."""
     route, numbers = find(call.path)
@@ -59,12 +64,12 @@ def admitted(call: Call) -> tuple[Route, tuple[int, ...]]:
     if call.method not in route.methods:
         raise wrong_method(route.methods)
     resource = route.resource
-    if resource is not None and resource.right is not None:
-        if call.member.level(resource.right, ACTION_OF[call.method]) == "None":
-            raise forbidden()
+    right = resource.right if resource is not None else None
+    if right is not None and call.member.level(right, ACTION_OF[call.method]) == "None":
+        raise forbidden()
     if call.method in {"POST", "PUT", "PATCH"}:
         sent = call.headers.get("content-type", "").split(";")[0].strip().lower()
-        wanted = ("multipart/form-data",) if resource is RESOURCES["document"] else _JSON_TYPES
+        wanted = ("multipart/form-data",) if is_upload(route) else _JSON_TYPES
         if sent not in wanted:
             raise unsupported_media()
     return route, numbers
@@ -190,5 +195,3 @@ def _one(call: Call, route: Route, resource: Resource, number: int, parent: Reco
     hidden = {name: value for name, value in record.row.items() if name not in resource.fields}
     tenant.replace(resource.kind, record, {**row, **hidden}, call.member.identifier)
     return Response(200, text(tenant, resource, record).encode())
-
-

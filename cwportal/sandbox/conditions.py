@@ -155,10 +155,7 @@ class _Parser:
             if kind != "sign" or operator not in _COMPARISONS or negated:
                 raise bad_request(f"The condition has no operator after {path}.")
             return self.compare(get, path, field_kind, operator)
-        if operator == "in":
-            test = self.membership(path, field_kind)
-        else:
-            test = self.pattern(path, operator)
+        test = self.membership(path, field_kind) if operator == "in" else self.pattern(path, operator)
 
         def check(item: Mapping[str, Any]) -> bool:
             value = get(item)
@@ -166,9 +163,7 @@ class _Parser:
 
         return check
 
-    def compare(
-        self, get: Callable[[Mapping[str, Any]], Any], path: str, kind: str, operator: str
-    ) -> Predicate:
+    def compare(self, get: Callable[[Mapping[str, Any]], Any], path: str, kind: str, operator: str) -> Predicate:
         if self.word("null"):
             if operator == "=":
                 return lambda item: get(item) is None

@@ -8,20 +8,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
-from .fields import Reading
+from .fields import Reading, words
 from .listing import Query
 from .problems import bad_request, invalid
 from .store import Member, Record, Tenant
 from .wire import Response
 
-RECORD_TYPES = (
-    "Activity Agreement Company Config Configuration Contact CustomImage Document Expense HTMLTemplate Invoice "
-    "Opportunity Project ProjectActivity PurchaseOrder Rma SalesOrder Service Ticket ProjectTicket ServiceTemplate "
-    "StandardServiceTemplate SrDetail TimeEntry JobHeader MarketingManagerAudit KnowledgeBase ToolbarIcon Meeting "
-    "MeetingNote ProductSetup ProjectTemplateTicket BillingSetup ServiceBoard WordTemplate Member "
-    "PortalImagePortalLogo PortalImageReportLogo TopNavigationLogo PhaseStatus ProjectStatus TicketStatus Schedule "
-    "Priority Unassigned"
-).split()
+RECORD_TYPES = words("""
+Activity Agreement Company Config Configuration Contact CustomImage Document Expense HTMLTemplate Invoice
+Opportunity Project ProjectActivity PurchaseOrder Rma SalesOrder Service Ticket ProjectTicket ServiceTemplate
+StandardServiceTemplate SrDetail TimeEntry JobHeader MarketingManagerAudit KnowledgeBase ToolbarIcon Meeting
+MeetingNote ProductSetup ProjectTemplateTicket BillingSetup ServiceBoard WordTemplate Member
+PortalImagePortalLogo PortalImageReportLogo TopNavigationLogo PhaseStatus ProjectStatus TicketStatus Schedule
+Priority Unassigned
+""")
 _HELD = {"Agreement": "agreement", "Company": "company", "Contact": "contact"}
 _PARAMETER = re.compile(r';\s*(?P<name>[\w*]+)=(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<bare>[^;\s]*))')
 

@@ -35,6 +35,11 @@ class Field:
     derived: bool = False
 
 
+def words(text: str) -> tuple[str, ...]:
+    """The words of a text table."""
+    return tuple(text.split())
+
+
 def table(text: str) -> dict[str, Field]:
     """Parse a table of fields, keeping its order, which is the order of the answers."""
     found: dict[str, Field] = {}
@@ -100,7 +105,7 @@ class Reading:
         """Note a value of the wrong type; the code is not in contract.md."""
         return self.flaw("InvalidField", f"The field {spec.name} must be {wanted}.", spec.name)
 
-    def _amount(self, spec: Field, sent: Any) -> Decimal | None:
+    def _amount(self, spec: Field, sent: Any) -> Any:
         # Decimals as strings: seen to be accepted (contract.md section 4, djcw).
         if isinstance(sent, bool) or not isinstance(sent, int | Decimal | str):
             return self.wrong(spec, "a number")
@@ -111,7 +116,7 @@ class Reading:
             return self.flaw("OutOfRange", f"The field {spec.name} is out of range.", spec.name)
         return value
 
-    def _whole(self, spec: Field, sent: Any) -> int | None:
+    def _whole(self, spec: Field, sent: Any) -> Any:
         if isinstance(sent, bool) or not isinstance(sent, int):
             return self.wrong(spec, "a whole number")
         low, high = (int(spec.options[0]), int(spec.options[1])) if spec.options else (-(2**31), 2**31 - 1)
@@ -119,7 +124,7 @@ class Reading:
             return self.flaw("OutOfRange", f"The field {spec.name} must be between {low} and {high}.", spec.name)
         return sent
 
-    def _moment(self, spec: Field, sent: Any) -> str | None:
+    def _moment(self, spec: Field, sent: Any) -> Any:
         if sent == "":
             return None  # the empty form of an unset date (contract.md section 8)
         text = moment(sent)

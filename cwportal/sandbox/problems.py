@@ -14,7 +14,7 @@ NOT_FOUND_PAGE = (
 )
 
 
-class Problem(Exception):  # noqa: N818 - an answer, not a defect of ours
+class Problem(Exception):
     """A request that is answered with an error status.
 
     `body` is JSON-able, or HTML text where the answer does not come from the application itself.
@@ -39,9 +39,7 @@ class Flaw:
 def invalid(resource: str, flaws: list[Flaw]) -> Problem:
     """400 InvalidObject with its list of errors (contract.md section 5, rows 1 to 5)."""
     errors = [{"code": f.code, "message": f.message, "resource": resource, "field": f.field} for f in flaws]
-    return Problem(
-        400, {"code": "InvalidObject", "message": f"{resource} object is invalid", "errors": errors}
-    )
+    return Problem(400, {"code": "InvalidObject", "message": f"{resource} object is invalid", "errors": errors})
 
 
 def bad_request(message: str) -> Problem:
@@ -61,9 +59,7 @@ def html_not_found() -> Problem:
 
 def forbidden() -> Problem:
     """403 with the text seen in practice (contract.md section 5, `no permission`)."""
-    return Problem(
-        403, {"code": "Security", "message": "You do not have security permission to perform this action."}
-    )
+    return Problem(403, {"code": "Security", "message": "You do not have security permission to perform this action."})
 
 
 def gone(what: str, number: int) -> Problem:
@@ -99,7 +95,9 @@ def too_many(seconds: int | None, *, html: bool = False) -> Problem:
     """429 with `error` instead of `code`, or the cloud edge's HTML; `seconds` None leaves Retry-After out."""
     headers = () if seconds is None else (("Retry-After", str(seconds)),)
     if html:
-        page = "<html><head><title>429 Too Many Requests</title></head><body><h1>429 Too Many Requests</h1></body></html>"
+        page = (
+            "<html><head><title>429 Too Many Requests</title></head><body><h1>429 Too Many Requests</h1></body></html>"
+        )
         return Problem(429, page, headers=headers)
     return Problem(
         429, {"error": "ConnectWiseAPI", "message": "Too many requests. Retry after the given time."}, headers=headers

@@ -42,10 +42,10 @@ def build(
         if kept is not None:
             row[name] = kept
     if put:
-        _need(resource, reading, row, [spec for spec in resource.fields.values() if spec.on_put])
+        _need(reading, row, [spec for spec in resource.fields.values() if spec.on_put])
     draft = rules.Draft(tenant, row, reading, old, put, parent, named)
     rules.complete(resource.kind, draft)
-    _need(resource, reading, row, [spec for spec in resource.fields.values() if spec.required])
+    _need(reading, row, [spec for spec in resource.fields.values() if spec.required])
     if not reading.flaws:
         rules.check(resource.kind, draft)
     if not reading.flaws and tenant.tables[resource.kind].twins(row, old.id if old else None):
@@ -56,7 +56,7 @@ def build(
     return row
 
 
-def _need(resource: Resource, reading: Reading, row: Row, specs: list[Field]) -> None:
+def _need(reading: Reading, row: Row, specs: list[Field]) -> None:
     flawed = {flaw.field.split("/")[0] for flaw in reading.flaws}
     for spec in specs:
         if spec.name not in flawed and row.get(spec.name) in (None, ""):

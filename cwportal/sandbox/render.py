@@ -60,7 +60,9 @@ def _render(tenant: Tenant, resource: Resource, record: Record) -> dict[str, Any
     out: dict[str, Any] = {"id": record.id}
     for name, spec in resource.fields.items():
         value = derived.get(name) if name in derived else row.get(name)
-        if value is not None:
+        if spec.kind == "site" and value is not None:
+            out[name] = {"id": record.id, **value}
+        elif value is not None:
             out[name] = _show(tenant, spec, value)
     out["_info"] = _info(tenant, resource, record)
     return out

@@ -22,7 +22,9 @@ CATALOG_RIGHT = "Procurement > Product Catalog"
 TABLE_RIGHT = "System > Table Setup"
 REPORT_RIGHT = "System > API Reports"
 
-_NAME = MappingProxyType({"name": "name"})
+
+def _name() -> Mapping[str, str]:
+    return {"name": "name"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Resource:
     fields: Mapping[str, Field]
     right: str | None = TABLE_RIGHT
     methods: tuple[str, ...] = ALL_METHODS
-    shown: Mapping[str, str] = _NAME
+    shown: Mapping[str, str] = field(default_factory=_name)
     unique: tuple[str, ...] = ()
     info: tuple[str, ...] = ()
     defaults: Mapping[str, Any] = field(default_factory=dict)
@@ -66,7 +68,7 @@ _CATALOG_INFO = (
 )
 _CURRENCY_SHOWN = {
     name: name
-    for name in "symbol currencyIdentifier name numberOfDecimals decimalSeparator thousandsSeparator".split()
+    for name in ["symbol", "currencyIdentifier", "name", "numberOfDecimals", "decimalSeparator", "thousandsSeparator"]
 }
 
 _ALL = (

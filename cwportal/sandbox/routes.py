@@ -57,5 +57,3 @@ def find(path: str) -> tuple[Route | None, tuple[int, ...]]:
         elif segment:
             segments.append(segment.lower())
     return ROUTES.get(tuple(segments)), tuple(numbers)
-
-

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from .fields import Reading, Row
+from .fields import Reading, Row, words
 from .problems import Problem
 from .store import Record, Tenant
 from .variant import Variant
@@ -86,7 +86,9 @@ def default_of(tenant: Tenant, kind: str) -> Row | None:
 def _fill_company(draft: Draft) -> None:
     if not draft.fresh:
         if draft.old is not None and "types" in draft.old.row:
-            draft.row["types"] = draft.old.row["types"]  # changed through type associations only (contract.md section 8)
+            draft.row["types"] = draft.old.row[
+                "types"
+            ]  # changed through type associations only (contract.md section 8)
         return
     draft.default("status", default_of(draft.tenant, "companyStatus"))
     draft.default("currency", default_of(draft.tenant, "currency"))
@@ -96,7 +98,9 @@ def _fill_company(draft: Draft) -> None:
 def _check_company(draft: Draft) -> None:
     row = draft.row
     if not _IDENTIFIER.match(row["identifier"]):
-        draft.flaw("InvalidField", "The field identifier may hold letters, digits, spaces and - _ . & only.", "identifier")
+        draft.flaw(
+            "InvalidField", "The field identifier may hold letters, digits, spaces and - _ . & only.", "identifier"
+        )
     state = str(row.get("state", "")).casefold()
     states = draft.tenant.tables["state"].rows.values()
     if state and all(state not in (s.row["identifier"].casefold(), s.row["name"].casefold()) for s in states):
@@ -133,20 +137,22 @@ def communication_items(tenant: Tenant, reading: Reading, sent: list[dict[str, A
             continue
         flags = known[number].row
         sort = "Email" if flags.get("emailFlag") else "Fax" if flags.get("faxFlag") else "Phone"
-        kept.append({
-            "id": item.get("id") or index,
-            "type": {"id": number},
-            "value": item["value"],
-            "defaultFlag": item.get("defaultFlag") is True,
-            "communicationType": sort,
-        })
+        kept.append(
+            {
+                "id": item.get("id") or index,
+                "type": {"id": number},
+                "value": item["value"],
+                "defaultFlag": item.get("defaultFlag") is True,
+                "communicationType": sort,
+            }
+        )
     return kept
 
 
-_FROM_TYPE = (
-    "billingCycle billingTerms employeeCompRate employeeCompNotExceed invoicingCycle billTime billExpenses billProducts"
-    " applicationUnits applicationCycle prorateFlag location department"
-).split()
+_FROM_TYPE = words("""
+billingCycle billingTerms employeeCompRate employeeCompNotExceed invoicingCycle billTime billExpenses
+billProducts applicationUnits applicationCycle prorateFlag location department
+""")
 
 
 def _fill_agreement(draft: Draft) -> None:

@@ -37,9 +37,7 @@ name!:str50 defaultFlag:bool inactiveFlag:bool notifyFlag:bool disallowSavingFla
 customNoteFlag:bool cancelOpenTracksFlag:bool track:ref(none)
 """)
 
-COMPANY_TYPE = table(
-    "name!:str50 defaultFlag:bool vendorFlag:bool serviceAlertFlag:bool serviceAlertMessage:str150"
-)
+COMPANY_TYPE = table("name!:str50 defaultFlag:bool vendorFlag:bool serviceAlertFlag:bool serviceAlertMessage:str150")
 
 COMMUNICATION_TYPE = table("""
 description!:str phoneFlag:bool faxFlag:bool emailFlag:bool defaultFlag:bool exchangeXref:str50 iphoneXref:str50

@@ -63,9 +63,7 @@ identifier!:str5 name!:str50 defaultFlag:bool
 billingOptions!:enum(BiMonthly|BiWeekly|Monthly|NotRecurring|Quarterly|SemiAnnual|Weekly|Yearly)
 """)
 
-BILLING_STATUS = table(
-    "name!:str30 sortOrder:int defaultFlag:bool closedFlag:bool inactiveFlag:bool sentFlag:bool"
-)
+BILLING_STATUS = table("name!:str30 sortOrder:int defaultFlag:bool closedFlag:bool inactiveFlag:bool sentFlag:bool")
 
 BILLING_TERM = table("name!:str50 defaultFlag:bool dueDays!:int termsXref:str50")
 

@@ -20,9 +20,7 @@ markupPercentage:num markupFlag:bool autoUpdateUnitCostFlag:bool autoUpdateUnitP
 
 CATEGORY = table("name!:str50 inactiveFlag:bool priceLevelXref:str10 integrationXref:str50 defaultFlag:bool")
 
-SUBCATEGORY = table(
-    "name!:str50 inactiveFlag:bool integrationXref:str50 defaultFlag:bool category!:ref(category)"
-)
+SUBCATEGORY = table("name!:str50 inactiveFlag:bool integrationXref:str50 defaultFlag:bool category!:ref(category)")
 
 PRODUCT_TYPE = table("""
 name!:str50 inactiveFlag:bool typeXref:enum(InventoryPart|NonInventoryPart|OtherCharge|Service) defaultFlag:bool

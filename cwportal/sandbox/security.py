@@ -126,19 +126,21 @@ def rows(tenant: Tenant, member: Member) -> list[dict[str, Any]]:
     out = []
     for number, right in enumerate(RIGHTS, 1):
         module, _, function = right.partition(" > ")
-        out.append({
-            "id": number,
-            **{f"{action}Level": member.level(right, action) for action in ACTIONS},
-            "moduleFunctionName": function,
-            "moduleFunctionDescription": function,
-            "myAllFlag": True,
-            "moduleFunctionIdentifier": function.replace(" ", ""),
-            "reportFlag": False,
-            "restrictFlag": False,
-            "customFlag": False,
-            "moduleDescription": module,
-            "moduleIdentifier": module.replace(" ", ""),
-            "moduleName": module,
-            "sortOrder": number,
-        })
+        out.append(
+            {
+                "id": number,
+                **{f"{action}Level": member.level(right, action) for action in ACTIONS},
+                "moduleFunctionName": function,
+                "moduleFunctionDescription": function,
+                "myAllFlag": True,
+                "moduleFunctionIdentifier": function.replace(" ", ""),
+                "reportFlag": False,
+                "restrictFlag": False,
+                "customFlag": False,
+                "moduleDescription": module,
+                "moduleIdentifier": module.replace(" ", ""),
+                "moduleName": module,
+                "sortOrder": number,
+            }
+        )
     return out

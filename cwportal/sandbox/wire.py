@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from enum import Enum
 from http import HTTPStatus
-from typing import IO
+from typing import BinaryIO
 
 from .problems import JSON_TYPE
 
@@ -57,7 +57,7 @@ class Response:
     ending: Ending = Ending.SEND
 
 
-class Malformed(Exception):  # noqa: N818 - the client's error
+class Malformed(Exception):
     """Bytes that are no request we serve; `status` is the answer before closing."""
 
     def __init__(self, status: int) -> None:
@@ -86,7 +86,7 @@ class Connection:
                 wrapped = self.server.tls.wrap_socket(self.sock, server_side=True, do_handshake_on_connect=False)
                 self.sock = wrapped
                 wrapped.do_handshake()
-            with self.sock.makefile("rb", 65536) as stream:
+            with self.sock.makefile("rb") as stream:
                 while not self.server.closing.is_set():
                     if not self._serve_one(stream):
                         return
@@ -95,7 +95,7 @@ class Connection:
         finally:
             self.close()
 
-    def _serve_one(self, stream: IO[bytes]) -> bool:
+    def _serve_one(self, stream: BinaryIO) -> bool:
         try:
             request = self._read(stream)
         except Malformed as error:
@@ -109,7 +109,7 @@ class Connection:
             self._write(response, keep=keep)
         return keep
 
-    def _read(self, stream: IO[bytes]) -> Request | None:
+    def _read(self, stream: BinaryIO) -> Request | None:
         line = stream.readline(MAX_BODY // 1000)
         if not line.strip():
             return None
@@ -158,7 +158,7 @@ class Connection:
             self.sock.close()
 
 
-def _body(stream: IO[bytes], headers: dict[str, str]) -> bytes:
+def _body(stream: BinaryIO, headers: dict[str, str]) -> bytes:
     if headers.get("transfer-encoding", "").lower() == "chunked":
         return _chunks(stream)
     text = headers.get("content-length", "0")
@@ -173,7 +173,7 @@ def _body(stream: IO[bytes], headers: dict[str, str]) -> bytes:
     return body
 
 
-def _chunks(stream: IO[bytes]) -> bytes:
+def _chunks(stream: BinaryIO) -> bytes:
     parts = bytearray()
     while True:
         line = stream.readline(1000).split(b";")[0].strip()

@@ -194,8 +194,12 @@ class _ExportRun:
             changes += plan_products(mine, material.context)
         return store.by_first_account(changes, first)
 
+    def _may_go_on(self) -> None:
+        with self._runtime.database.read() as session:
+            runs.confirm(session, self._lease, self._runtime.clock())
+
     def _take(self, material: Material, account_ids: list[str], total: int) -> None:
-        for planned in plan_accounts(self._runtime, self._client, material, account_ids):
+        for planned in plan_accounts(self._runtime, self._client, material, account_ids, may_go_on=self._may_go_on):
             plan = planned.plan
             self._material[plan.account_id] = material
             self._planned[plan.account_id] = replace(planned, plan=self._store.add(plan))

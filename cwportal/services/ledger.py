@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -17,6 +18,14 @@ from cwportal.connectwise.records import Addition
 from cwportal.models import LedgerAddition, LedgerCatalogProduct
 
 _COLUMNS = {"quantity": "quantity", "unitPrice": "price", "unitCost": "cost", "cancelledDate": "cancelled"}
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose ledger: a partner in a tenant."""
+
+    partner_id: str
+    tenant: str
 
 
 def row_of(addition: Addition) -> Row:

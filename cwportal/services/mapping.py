@@ -112,10 +112,8 @@ def _lines(text: str, accounts: dict[str, Account], problems: list[str]) -> Iter
         unknown = [name for name in header if name not in COLUMNS and name not in NAME_COLUMNS]
         missing = [name for name in COLUMNS if name not in header]
         if unknown or missing or len(set(header)) != len(header):
-            raise BadFile(
-                [f"line 1: the header must have {','.join(COLUMNS)}; missing: {', '.join(missing) or 'none'}; "
-                 f"not known: {', '.join(unknown) or 'none'}."]
-            )  # fmt: skip
+            why = f"missing: {', '.join(missing) or 'none'}; not known: {', '.join(unknown) or 'none'}"
+            raise BadFile([f"line 1: the header must have {','.join(COLUMNS)}; {why}."])
         seen: dict[str, int] = {}
         for cells in reader:
             number = reader.line_num

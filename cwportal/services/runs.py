@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from cwportal.errors import CWPortalError, RunUnderWay, UsageError
 from cwportal.models import Run, RunAccount, RunChange
 from cwportal.runtime import Runtime
+from cwportal.services.ledger import Owner
 from cwportal.vocabulary import ACTIVE_RUN_STATES, Outcome, RunState, Trigger
 
 
@@ -28,15 +29,25 @@ class Cancelled(CWPortalError):
     """A person cancelled the run."""
 
 
+class OutOfTime(CWPortalError):
+    """The run has used up CWPORTAL_RUN_LIMIT."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to work on a run: compare `token` before every write."""
+    """The right to work on a run until an instant: compare `token` before every write."""
 
     run_id: int
     partner_id: str
     tenant: str
     token: str
+    until: datetime
     resumed: bool
+
+    @property
+    def owner(self) -> Owner:
+        """Whose ledger the run writes."""
+        return Owner(self.partner_id, self.tenant)
 
 
 def begin(
@@ -73,7 +84,7 @@ def begin(
             )
             session.add(run)
             session.flush()
-            return Lease(run.id, partner_id, tenant, token, resumed=False)
+            return Lease(run.id, partner_id, tenant, token, _end(runtime, now), resumed=False)
     except IntegrityError:
         raise RunUnderWay(
             "Another export of this partner has started at the same moment. Look at it with: cwportal runs"
@@ -99,11 +110,15 @@ def _take_up(session: Session, runtime: Runtime, run: Run, token: str, now: date
     # What was only planned is planned anew; intents without a known outcome stay and are looked up first.
     session.execute(delete(RunChange).where(RunChange.run_id == run.id, RunChange.outcome == Outcome.PLANNED))
     session.execute(delete(RunAccount).where(RunAccount.run_id == run.id))
-    return Lease(run.id, run.partner_id, run.tenant, token, resumed=True)
+    return Lease(run.id, run.partner_id, run.tenant, token, _end(runtime, now), resumed=True)
 
 
-def confirm(session: Session, lease: Lease) -> None:
-    """Raise LeaseLost or Cancelled unless this process may go on writing. Call it in the transaction of every intent."""
+def _end(runtime: Runtime, now: datetime) -> datetime:
+    return now + timedelta(seconds=runtime.config.run_limit)
+
+
+def confirm(session: Session, lease: Lease, now: datetime) -> None:
+    """Raise LeaseLost, Cancelled or OutOfTime unless this process may go on. Call it in the transaction of every intent."""
     row = session.execute(
         select(Run.lease, Run.cancel_requested).where(Run.id == lease.run_id).with_for_update(read=True)
     ).one_or_none()
@@ -111,6 +126,11 @@ def confirm(session: Session, lease: Lease) -> None:
         raise LeaseLost(f"Run {lease.run_id} was taken up by another process, which finishes it.")
     if row.cancel_requested:
         raise Cancelled(f"Run {lease.run_id} was cancelled; what was written before stays.")
+    if now > lease.until:
+        raise OutOfTime(
+            f"Run {lease.run_id} took longer than it may (CWPORTAL_RUN_LIMIT). What was written stays; start the export again "
+            "for the rest."
+        )
 
 
 @contextmanager
@@ -140,7 +160,7 @@ def heartbeat(runtime: Runtime, lease: Lease) -> Iterator[None]:
 def enter(runtime: Runtime, lease: Lease, state: RunState) -> None:
     """Move the run on to `state`, if it is still ours."""
     with runtime.database.durable() as session:
-        confirm(session, lease)
+        confirm(session, lease, runtime.clock())
         session.execute(update(Run).where(Run.id == lease.run_id).values(state=state, heartbeat_at=runtime.clock()))
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 from decimal import Decimal
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     Dialect,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
+    Integer,
     MetaData,
     String,
     TypeDecorator,
@@ -119,7 +121,10 @@ class PriceRow(Base):
 
 
 class ChargeRow(Base):
-    """One row of what an account uses. Several rows per account and SKU are normal; `id` keeps the file's order."""
+    """One row of what an account uses. Several rows per account and SKU are normal; `id` keeps the file's order.
+
+    Every load counts the ids on, so they need 64 bits (SQLite counts only in its own INTEGER, which has them).
+    """
 
     __tablename__ = "portal_charge"
     __table_args__ = (
@@ -127,7 +132,7 @@ class ChargeRow(Base):
         Index(None, "partner_id", "account_id"),
     )
 
-    id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
     partner_id: Mapped[str]
     account_id: Mapped[str]
     sku: Mapped[str] = mapped_column(ForeignKey(ProductRow.sku))

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from cwportal.standalone.check import Progress
@@ -16,6 +16,10 @@ from cwportal.standalone.tables import AccountRow, AccountUserRow, Base, ChargeR
 
 _IDS_PER_STATEMENT = 500
 
+_LOCK = 7_406_215_002
+"""Advisory lock of PostgreSQL: a load must see the rows that another one wrote, or both sets of charges would stay.
+SQLite has one writer at a time anyway."""
+
 _TABLES: dict[str, type[Base]] = {
     "partners": PartnerRow,
     "accounts": AccountRow,
@@ -24,7 +28,7 @@ _TABLES: dict[str, type[Base]] = {
     "charges": ChargeRow,
     "users": AccountUserRow,
 }
-_COLUMNS = {"partners": {"partner_id": "id"}, "accounts": {"account_id": "id"}}
+_RENAMED = {"partners": {"partner_id": "id"}, "accounts": {"account_id": "id"}}
 """Columns that have another name in their table."""
 
 _NUMBERS = {"list_cost", "unit_price", "unit_cost", "quantity"}
@@ -39,6 +43,8 @@ def write(
 
     `spools` has one entry per kind of file that was present, `partners` the partners named in each.
     """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
     specs = {spec.kind: spec for spec in FILES if spec.kind in spools}
     for kind in specs:
         if kind not in _MERGED:
@@ -58,7 +64,7 @@ def write(
 
 def _insert(connection: Connection, spec: FileSpec, spool: Spool, progress: Progress) -> None:
     table = _TABLES[spec.kind]
-    renamed = _COLUMNS.get(spec.kind, {})
+    renamed = _RENAMED.get(spec.kind, {})
     names = [renamed.get(column.name, column.name) for column in spec.columns]
     number = [column.name in _NUMBERS for column in spec.columns]
     statement: Any = insert(table)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+import responses
 
 from cwportal.connectwise.gate import LocalGate
 from cwportal.connectwise.guard import AddressGuard
@@ -12,6 +13,7 @@ from cwportal.connectwise.protocol import Credentials, Endpoint
 from cwportal.connectwise.session import Transport
 
 from .support import BASE, PRIVATE_KEY, FakeTime, ScriptedServer, TransportMaker
+from .world import World
 
 
 @pytest.fixture
@@ -53,3 +55,34 @@ def server() -> Iterator[ScriptedServer]:
     made = ScriptedServer()
     yield made
     made.close()
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[World]:
+    made = World()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def world(shared: World) -> World:
+    """The module's sandbox without faults and variants of an earlier test."""
+    shared.sandbox.engine.faults.clear()
+    shared.sandbox.set_variant(
+        cloud=False, my_security="allowed", contact_required=False, round_money=None, shuffle=False, page_limit=1000
+    )
+    return shared
+
+
+@pytest.fixture
+def fresh() -> Iterator[World]:
+    """A sandbox of the test's own, for faults that last."""
+    made = World()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def web() -> Iterator[responses.RequestsMock]:
+    with responses.RequestsMock(assert_all_requests_are_fired=True) as mock:
+        yield mock

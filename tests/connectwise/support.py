@@ -8,6 +8,9 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
+from cwportal.connectwise import errors
 from cwportal.connectwise.session import Transport
 
 PRIVATE_KEY = "private-key-that-nobody-may-see"
@@ -138,3 +141,10 @@ def hang_up(talk: socket.socket, _request: bytes) -> None:
     """A script that resets the connection without a word."""
     talk.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
     talk.close()
+
+
+def failure(call: Callable[[], object]) -> errors.ConnectWiseError:
+    """The error that the call raises."""
+    with pytest.raises(errors.ConnectWiseError) as caught:
+        call()
+    return caught.value

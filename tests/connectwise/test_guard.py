@@ -101,7 +101,7 @@ def connected(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
 
 def guard(*addresses: str, allowed: frozenset[str] = frozenset()) -> AddressGuard:
-    return AddressGuard(allowed, resolve=lambda host, port: [info(address, port) for address in addresses])
+    return AddressGuard(allowed, resolve=lambda _host, port: [info(address, port) for address in addresses])
 
 
 def test_connects_to_the_very_address_that_was_checked(connected: list[object]) -> None:
@@ -188,7 +188,7 @@ def test_refused_on_every_address() -> None:
 
 def test_silence_is_a_time_out_that_sent_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     class Silent(Opened):
-        def connect(self, address: object) -> None:
+        def connect(self, _address: object) -> None:
             raise TimeoutError
 
     monkeypatch.setattr("cwportal.connectwise.guard.socket.socket", lambda *_: Silent([]))

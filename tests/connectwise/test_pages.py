@@ -21,7 +21,7 @@ class Listing:
         self.limit = limit
         self.asked: list[Mapping[str, str]] = []
 
-    def get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
+    def get(self, _path: str, params: Mapping[str, str] | None = None, /) -> Answer:
         assert params is not None
         self.asked.append(params)
         after = re.search(r"id > (\d+)", params.get("conditions", ""))
@@ -57,6 +57,13 @@ def test_a_short_list_costs_one_request_and_links_are_asked_about_once(link: str
     assert len(listing.asked) == requests
     list(pages.rows("/y"))
     assert len(listing.asked) - requests == (2 if link == "never" else 1)
+
+
+def test_a_full_page_without_link_is_never_taken_for_the_last() -> None:
+    listing = Listing([1, 2, 3, 4], link="when more")
+    pages = Pages(listing, 2)
+    assert len(list(pages.rows("/x"))) == 4
+    assert [params.get("conditions") for params in listing.asked] == [None, "id > 2", "id > 4"]
 
 
 def test_what_is_asked() -> None:
@@ -96,7 +103,7 @@ class Fixed:
     def __init__(self, *pages: object) -> None:
         self.pages = list(pages)
 
-    def get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
+    def get(self, _path: str, _params: Mapping[str, str] | None = None, /) -> Answer:
         data = self.pages.pop(0) if len(self.pages) > 1 else self.pages[0]
         return Answer(200, data, '<https://h/x?page=2>; rel="next"')
 
@@ -105,10 +112,10 @@ class Fixed:
     "pages",
     [
         [[{"id": 1}, {"id": 2}]],
-        [[{"id": 1}, {"id": 2}], [{"id": 2}, {"id": 3}]],
-        [[{"id": 5}, {"id": 6}], [{"id": 1}, {"id": 7}]],
-        [[{"id": 2}, {"id": 1}]],
-        [[{"id": 2}, {"id": 2}]],
+        [[{"id": 1}, {"id": 2}], [{"id": 2}, {"id": 3}], []],
+        [[{"id": 5}, {"id": 6}], [{"id": 1}, {"id": 7}], []],
+        [[{"id": 2}, {"id": 1}], []],
+        [[{"id": 2}, {"id": 2}], []],
     ],
     ids=["looping", "overlapping", "going back", "unordered", "doubled"],
 )
@@ -119,7 +126,7 @@ def test_pages_that_cannot_be_trusted(pages: list[object]) -> None:
 
 def test_doubled_rows_on_a_single_page() -> None:
     class Doubled:
-        def get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
+        def get(self, _path: str, _params: Mapping[str, str] | None = None, /) -> Answer:
             return Answer(200, [{"id": 2}, {"id": 2}], "")
 
     with pytest.raises(Incomplete):

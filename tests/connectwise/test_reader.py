@@ -84,6 +84,7 @@ def test_products_by_identifier_knows_none_one_and_several() -> None:
         "MBX": [1, 2],
         "SRV": [3],
         "NEW": [],
+        " ": [],
     }
     assert canned.conditions == ['identifier = "MBX" or identifier = "NEW" or identifier = "SRV"']
 

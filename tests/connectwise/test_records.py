@@ -46,7 +46,8 @@ def test_addition() -> None:
 
 def test_an_addition_with_the_least() -> None:
     found = records.Addition.from_json({"id": 7, "product": {"id": 3}, "unitPrice": None, "description": None})
-    assert (found.quantity, found.unit_price, found.description, found.effective) == (0, 0, "", None)
+    assert (found.quantity, found.unit_price) == (Decimal(0), Decimal(0))
+    assert (found.description, found.effective) == ("", None)
 
 
 @pytest.mark.parametrize(

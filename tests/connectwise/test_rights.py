@@ -31,7 +31,7 @@ class Member:
         self.agreements = agreements
         self.asked: list[str] = []
 
-    def get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
+    def get(self, path: str, _params: Mapping[str, str] | None = None) -> Answer:
         self.asked.append(path)
         if path == "/system/mySecurity":
             if self.security is None:

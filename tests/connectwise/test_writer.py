@@ -15,13 +15,6 @@ from cwportal.connectwise.writer import Writer
 
 from .support import API, TransportMaker
 
-
-@pytest.fixture
-def web() -> object:
-    with responses.RequestsMock() as mock:
-        yield mock
-
-
 ADDITION = {
     "product": {"id": 3},
     "quantity": Decimal("12.5000"),

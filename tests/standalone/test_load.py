@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 
@@ -229,14 +232,36 @@ def test_a_reader_beside_a_load_sees_everything_old_until_everything_is_new(engi
     assert charges(engine) == {"a1": [], "a2": [], "a3": [Charge("MBX", D(1), D(1), D(1))]}
 
 
+def test_two_loads_at_once_leave_the_charges_of_one(engine: Engine, write: Write) -> None:
+    load(engine, write(**FILES))
+    directory = write(**FILES)
+    first_writes, second_checked = threading.Event(), threading.Event()
+
+    def first(what: str, done: int, total: int) -> None:
+        if what == "saving users.csv":
+            first_writes.set()
+            assert second_checked.wait(20)
+            time.sleep(0.3)  # the second now waits to write, or writes
+
+    def second(what: str, done: int, total: int) -> None:
+        if what == "checking users.csv":
+            second_checked.set()
+
+    with ThreadPoolExecutor(2) as pool:
+        one = pool.submit(load, engine, directory, first)
+        assert first_writes.wait(20)
+        two = pool.submit(load, engine, directory, second)
+        one.result()
+        two.result()
+    assert len(rows(engine)["portal_charge"]) == 5
+
+
 def test_a_database_that_stays_locked_is_said(tmp_path: Path, sqlite: Engine, write: Write) -> None:
     directory = write(**FILES)
     with sqlite.connect() as connection:
         raw = connection.connection.driver_connection
         assert raw is not None
         raw.execute("PRAGMA busy_timeout = 10")
-    import sqlite3
-
     holder = sqlite3.connect(tmp_path / "portal.sqlite", isolation_level=None)
     try:
         holder.execute("BEGIN IMMEDIATE")

@@ -195,3 +195,17 @@ def test_a_file_that_may_not_be_opened(sqlite: Engine, write: Write, monkeypatch
 
     monkeypatch.setattr(Path, "open", refuse)
     assert problems(sqlite, directory) == ["charges.csv cannot be read: Permission denied."]
+
+
+def test_a_file_cut_off_in_the_middle_does_not_accuse_the_rows_that_were_not_read(sqlite: Engine, write: Write) -> None:
+    load(sqlite, write(**FILES))
+    cut = 'partner_id,account_id,name,status\nacme,a2,Two,active\nacme,a1,"One'
+    (problem,) = problems(sqlite, write(accounts=cut, charges=CHARGES))
+    assert problem.startswith("accounts.csv line 3: a quotation mark")
+    only = "partner_id,account_id,name,status\nacme,a2,Two,active\n"
+    found = problems(sqlite, write(accounts=only, charges=CHARGE_HEADER + 'acme,a2,"MBX', users=USERS))
+    assert [problem.split(":")[0] for problem in found] == [
+        "charges.csv line 2",
+        "users.csv line 2, column account_id",
+        "users.csv line 3, column account_id",
+    ]

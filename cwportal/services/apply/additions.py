@@ -23,7 +23,6 @@ from cwportal.services import ledger
 from cwportal.services.apply.journal import Done, Intent
 from cwportal.services.apply.store import Stored
 from cwportal.services.apply.work import Work
-from cwportal.services.runs import Lease
 from cwportal.vocabulary import Action, Outcome
 
 _SENT_LATE = 0.5
@@ -113,7 +112,7 @@ def _apply(work: Work, account: _Account, stored: Stored) -> None:
 def _applied(work: Work, account: _Account, stored: Stored, echo: Row) -> Done:
     keep = written(
         work.runtime,
-        work.lease,
+        work.lease.owner,
         account_id=account.plan.account_id,
         agreement_id=account.plan.agreement_id or 0,
         change=stored.change,
@@ -158,12 +157,12 @@ def _flush(work: Work, account: _Account) -> None:
 
 
 def written(
-    runtime: Runtime, lease: Lease, *, account_id: str, agreement_id: int, change: Change, echo: Row
+    runtime: Runtime, owner: ledger.Owner, *, account_id: str, agreement_id: int, change: Change, echo: Row
 ) -> Callable[[Session], None]:
     """What a successful write means for the ledger: sent and echoed values, key, owner."""
 
     def keep(session: Session) -> None:
-        row = ledger.find(session, lease.tenant, agreement_id, echo.id)
+        row = ledger.find(session, owner.tenant, agreement_id, echo.id)
         if change.key is None:  # ended by a person's decision: not ours, or no longer ours to bill
             if row is not None:
                 ledger.keep_echo(row, change.after, echo)
@@ -175,8 +174,8 @@ def written(
             return
         ledger.put(
             session,
-            partner_id=lease.partner_id,
-            tenant=lease.tenant,
+            partner_id=owner.partner_id,
+            tenant=owner.tenant,
             account_id=account_id,
             agreement_id=agreement_id,
             part_number=change.part_number,
@@ -186,25 +185,25 @@ def written(
             origin=change.action,
             now=runtime.clock(),
         )
-        note_product(session, runtime, lease, change.part_number, echo.product_id)
+        note_product(session, runtime, owner, change.part_number, echo.product_id)
 
     return keep
 
 
-def note_product(session: Session, runtime: Runtime, lease: Lease, part_number: str, product_id: int) -> None:
+def note_product(session: Session, runtime: Runtime, owner: ledger.Owner, part_number: str, product_id: int) -> None:
     """Remember which product stands for the part number, so that a renamed identifier makes no second product."""
     present = session.scalar(
         select(LedgerCatalogProduct.id).where(
-            LedgerCatalogProduct.partner_id == lease.partner_id,
-            LedgerCatalogProduct.tenant == lease.tenant,
+            LedgerCatalogProduct.partner_id == owner.partner_id,
+            LedgerCatalogProduct.tenant == owner.tenant,
             LedgerCatalogProduct.part_number == part_number,
         )
     )
     if present is None:
         session.add(
             LedgerCatalogProduct(
-                partner_id=lease.partner_id,
-                tenant=lease.tenant,
+                partner_id=owner.partner_id,
+                tenant=owner.tenant,
                 part_number=part_number,
                 cw_product_id=product_id,
                 created=False,

@@ -196,10 +196,10 @@ class _LookUps:
         return None
 
     def _ours(self, change: RunChange, row: Row) -> None:
-        lease = Lease(change.run_id, change.partner_id, change.tenant, "", resumed=False)
+        owner = ledger.Owner(change.partner_id, change.tenant)
         keep = written(
             self._runtime,
-            lease,
+            owner,
             account_id=change.account_id,
             agreement_id=change.cw_agreement_id or 0,
             change=change_of(change),

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from cwportal.models import RunChange
 from cwportal.runtime import Runtime
-from cwportal.services.runs import Cancelled, Lease, LeaseLost, confirm
+from cwportal.services.runs import Cancelled, Lease, LeaseLost, OutOfTime, confirm
 from cwportal.vocabulary import Outcome
 
 Ledger = Callable[[Session], None]
@@ -53,12 +53,12 @@ class Journal:
     def start(self, intent: Intent, done: Done | None = None) -> datetime:
         """Commit `done` and the intent; then, and only then, the write may go out. Returns the instant of the intent.
 
-        Raises LeaseLost or Cancelled (`done` is committed all the same, the intent is not).
+        Raises LeaseLost, Cancelled or OutOfTime (`done` is committed all the same, the intent is not).
         """
         now = self._runtime.clock()
         try:
             with self._runtime.database.durable() as session:
-                confirm(session, self._lease)
+                confirm(session, self._lease, now)
                 if done is not None:
                     self._finish(session, done, now)
                 started = session.execute(
@@ -75,7 +75,7 @@ class Journal:
                 )
                 if started.scalar_one_or_none() is None:
                     raise LeaseLost(f"Change {intent.change_id} is being written by another process.")
-        except (LeaseLost, Cancelled):
+        except (LeaseLost, Cancelled, OutOfTime):
             if done is not None:
                 self.finish(done)
             raise

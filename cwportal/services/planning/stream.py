@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -46,9 +46,16 @@ class Planned:
 
 
 def plan_accounts(
-    runtime: Runtime, client: Client, material: Material, account_ids: Iterable[str]
+    runtime: Runtime,
+    client: Client,
+    material: Material,
+    account_ids: Iterable[str],
+    *,
+    may_go_on: Callable[[], None] = lambda: None,
 ) -> Iterator[Planned]:
-    """Plans in the order of `account_ids`. An account whose additions cannot be read is blocked, never "empty".
+    """Plans in the order of `account_ids`; `may_go_on` is called before each and raises to stop.
+
+    An account whose additions cannot be read is blocked, never "empty".
 
     Raises the error itself when it would meet every account (see STOPPING), or after several in a row.
     """
@@ -56,6 +63,7 @@ def plan_accounts(
 
     def plan(account_id: str) -> Planned:
         failures.check()
+        may_go_on()
         try:
             planned = plan_one(runtime, client, material, account_id)
         except STOPPING:

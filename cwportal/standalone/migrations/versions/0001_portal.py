@@ -65,7 +65,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "portal_charge",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("partner_id", sa.String(), nullable=False),
         sa.Column("account_id", sa.String(), nullable=False),
         sa.Column("sku", sa.String(), nullable=False),

@@ -1,0 +1,1 @@
+"""What several test rooms share: a portal in memory, a scaled clock, a partner connected to a simulator."""

@@ -101,16 +101,18 @@ def _parent(call: Call, resource: Resource, numbers: tuple[int, ...]) -> tuple[R
     return record, (numbers[1] if len(numbers) > 1 else None)
 
 
+def _own_only(call: Call, resource: Resource) -> bool:
+    return resource.right is not None and call.member.level(resource.right, "inquire") == "My"
+
+
 def _visible(call: Call, resource: Resource, record: Record) -> bool:
     """Level My shows only records that the member entered (contract.md section 7, unverified)."""
-    if resource.right is None or call.member.level(resource.right, "inquire") == "All":
-        return True
-    return record.entered_by == call.member.identifier
+    return not _own_only(call, resource) or record.entered_by == call.member.identifier
 
 
 def _records(call: Call, resource: Resource, parent: Record | None) -> list[Record]:
     records = call.tenant.tables[resource.kind].ordered(parent.id if parent else None)
-    if resource.right is not None and call.member.level(resource.right, "inquire") != "All":
+    if _own_only(call, resource):
         records = [record for record in records if _visible(call, resource, record)]
     if resource.kind == "document":
         records = documents.of_record(call.query, records)

@@ -109,8 +109,8 @@ def tables() -> dict[str, list[dict[str, Any]]]:
         "state": [*_states(_STATES, "United States"), *_states(_PROVINCES, "Canada")],
         "location": [{"name": "Main Office"}, {"name": "Branch Office"}],
         "department": [
-            {"name": "Professional Services", "identifier": "Services"},
-            {"name": "Managed Services", "identifier": "Managed"},
+            {"name": "Professional Services"},
+            {"name": "Managed Services"},
         ],
         "companyStatus": [
             {"name": "Active", "defaultFlag": True},

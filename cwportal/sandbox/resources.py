@@ -255,15 +255,7 @@ _ALL = (
         defaults=_TABLE,
     ),
     Resource("location", "location", ("system", "info", "locations"), procurement.LOCATION, None, ("GET",)),
-    Resource(
-        "department",
-        "department",
-        ("system", "info", "departments"),
-        procurement.DEPARTMENT,
-        None,
-        ("GET",),
-        shown={"identifier": "identifier", "name": "name"},
-    ),
+    Resource("department", "department", ("system", "info", "departments"), procurement.DEPARTMENT, None, ("GET",)),
     Resource(
         "documentType",
         "documentType",

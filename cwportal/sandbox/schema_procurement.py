@@ -30,7 +30,7 @@ UNIT_OF_MEASURE = table("name!:str50 inactiveFlag:bool defaultFlag:bool uomSched
 
 LOCATION = table("name!:str")
 
-DEPARTMENT = table("name!:str identifier:str")
+DEPARTMENT = table("name!:str")
 
 DOCUMENT_TYPE = table("description:str fileExtension:str mimeType:str icon:str")
 

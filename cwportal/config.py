@@ -73,6 +73,14 @@ KEYS = (
         secret=True,
     ),
     Key(
+        "CWPORTAL_REDIS_URL",
+        "redis_url",
+        "",
+        "URL of the Redis or Valkey of the queue, `redis://…`, `rediss://…` or `unix://…`; empty = a server of our own in the instance folder",
+        _optional,
+        secret=True,
+    ),
+    Key(
         "CWPORTAL_SECRET_KEYS",
         "secret_keys",
         "",
@@ -122,6 +130,7 @@ class Config:
 
     instance: Path
     database_url: str | None
+    redis_url: str | None
     secret_keys: tuple[str, ...]
     client_id: str
     brand: str

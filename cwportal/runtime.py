@@ -19,10 +19,14 @@ def system_clock() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """Frozen, safe to hand to threads. Tests replace `clock` and `sleep`."""
+    """Frozen, safe to hand to threads. Tests replace `clock` and `sleep`.
+
+    `broker` gives the URL of the queue's server where CWPORTAL_REDIS_URL is empty, and starts that server if it is down.
+    """
 
     config: Config
     database: Database
     source: PortalSource
     clock: Callable[[], datetime] = system_clock
     sleep: Callable[[float], None] = time.sleep
+    broker: Callable[[], str] | None = None

@@ -7,8 +7,8 @@
 
 from __future__ import annotations
 
+from .open_tenant import OpenTenant
 from .server import Sandbox, serve
-from .store import Tenant
 from .variant import Variant
 
-__all__ = ["Sandbox", "Tenant", "Variant", "serve"]
+__all__ = ["OpenTenant", "Sandbox", "Variant", "serve"]

@@ -7,7 +7,7 @@ import math
 import select
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from urllib.parse import parse_qsl, unquote
 
 from . import effects, security
@@ -35,7 +35,7 @@ Subject = tuple[str, str, str, str, bytes]
 class Engine:
     """Serves the simulated ConnectWise of all tenants."""
 
-    def __init__(self, variant: Variant, tenants: dict[str, Tenant], scheme: str) -> None:
+    def __init__(self, variant: Variant, tenants: Mapping[str, Tenant], scheme: str) -> None:
         self.variant = variant
         self.tenants = tenants
         self.scheme = scheme

@@ -69,13 +69,13 @@ class Faults:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._rules: list[Rule] = []
-        self._random = random.Random(1)  # noqa: S311 - reproducible, not secret
+        self._random = random.Random(1)  # noqa: S311  # nosec B311
 
     def put(self, given: dict[str, Any]) -> None:
         """Replace all rules: {seed, rules: [...]}; with `add`: true the rules are added. Raises ValueError."""
         rules = [_rule(item) for item in given.get("rules", [])]
         with self._lock:
-            self._random = random.Random(given.get("seed", 1))  # noqa: S311
+            self._random = random.Random(given.get("seed", 1))  # noqa: S311  # nosec B311
             self._rules = [*self._rules, *rules] if given.get("add") else rules
 
     def clear(self) -> None:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 KEPT = 200_000
-GRACE = 0.1
+GRACE = 0.25
 """Seconds after a 429 was sent in which a request may still have been under way from the client."""
 
 

@@ -35,7 +35,8 @@ def plant(tenant: Tenant, given: Mapping[str, Any]) -> dict[str, Any]:
         for item in given.get("members", ()):
             add_member(tenant, item)
         for kind, items in given.get("tables", {}).items():
-            out.setdefault("tables", {})[kind] = [record(tenant, kind, item).id for item in items]
+            ids = [record(tenant, kind, item).id for item in items]
+            out.setdefault("tables", {})[resource_of(kind).kind] = ids
         out["catalog"] = [_named(record(tenant, "catalog", item), "identifier") for item in given.get("catalog", ())]
         out["companies"] = [_company(tenant, item) for item in given.get("companies", ())]
         out["contacts"] = [record(tenant, "contact", item).id for item in given.get("contacts", ())]

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from . import control, defaults, page, persist, seed
 from .engine import LOOKUP, Engine
-from .store import Tenant
+from .open_tenant import OpenTenant
 from .variant import Variant
 from .wire import Request, Response, Server
 
@@ -39,7 +39,7 @@ class Sandbox:
         self._initial = variant
         self.variant = Variant()
         self.variant.update(variant)
-        self.tenants: dict[str, Tenant] = {}
+        self.tenants: dict[str, OpenTenant] = {}
         self._tls = tls
         self.engine = Engine(self.variant, self.tenants, "https" if tls else "http")
         self._keeper = persist.Keeper(Path(state_path), self._snapshots) if state_path else None
@@ -77,14 +77,18 @@ class Sandbox:
     ) -> None:
         self.close()
 
-    def tenant(self, company_id: str | None = None) -> Tenant:
+    def tenant(self, company_id: str | None = None) -> OpenTenant:
         """A tenant by company id, or the first. Raises KeyError with a sentence."""
         if company_id is None:
             return next(iter(self.tenants.values()))
-        found = self.engine.tenant(company_id)
+        found = self._find(company_id)
         if found is None:
             raise KeyError(f"there is no company {company_id!r} in this sandbox")
         return found
+
+    def _find(self, company_id: str) -> OpenTenant | None:
+        found = self.engine.tenant(company_id)
+        return self.tenants[found.company_id] if found else None
 
     def seed(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Put data in (see `seed.plant`); `tenant` names the company, made if new; `tenants` seeds several."""
@@ -92,7 +96,7 @@ class Sandbox:
         if several is not None:
             return {"tenants": [self.seed(item) for item in several]}
         company_id = given.get("tenant")
-        tenant = self.engine.tenant(company_id) if company_id else self.tenant()
+        tenant = self._find(str(company_id)) if company_id else self.tenant()
         if tenant is None:
             tenant = self._add(str(company_id), str(given.get("name", company_id)))
             self._furnish(tenant)
@@ -119,8 +123,8 @@ class Sandbox:
         self.tenants.clear()
         self._add_default()
 
-    def _add(self, company_id: str, name: str) -> Tenant:
-        tenant = Tenant(company_id, name, self.variant, lambda: f"{self.url}/")
+    def _add(self, company_id: str, name: str) -> OpenTenant:
+        tenant = OpenTenant(company_id, name, self.variant, lambda: f"{self.url}/")
         if self._keeper:
             tenant.changed = self._keeper.changed
         self.tenants[company_id] = tenant
@@ -129,7 +133,7 @@ class Sandbox:
     def _add_default(self) -> None:
         self._furnish(self._add(defaults.COMPANY_ID, defaults.COMPANY_NAME))
 
-    def _furnish(self, tenant: Tenant) -> None:
+    def _furnish(self, tenant: OpenTenant) -> None:
         seed.plant(tenant, {"members": defaults.members(), "tables": defaults.tables()})
 
     def _snapshots(self) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from cwportal.billing.values import AccountPlan, Change, Finding, Money
 from cwportal.config import READ_FRESH
 from cwportal.connectwise.errors import ConnectWiseError
 from cwportal.connectwise.writer import Writer
-from cwportal.errors import CWPortalError
+from cwportal.errors import CWPortalError, ExportFailed
 from cwportal.runtime import Runtime
 from cwportal.services import outcome, runs
 from cwportal.services.apply import intents, store
@@ -29,6 +29,8 @@ from cwportal.services.planning.material import Material, gather, read_portal
 from cwportal.services.planning.stream import Planned, plan_accounts, plan_one, reread_agreement
 from cwportal.services.runs import Cancelled, Lease, LeaseLost
 from cwportal.vocabulary import PlanState, RunState, Trigger
+
+_PORTAL_ERROR = "The export stopped because of an error in the portal itself; its operator finds it in the log."
 
 Progress = Callable[[str, int, int], None]
 """Told (what is done, how many so far, of how many)."""
@@ -98,10 +100,41 @@ def export(
     return lease.run_id
 
 
+def run(runtime: Runtime, run_id: int, *, progress: Progress = silent) -> bool:
+    """Carry out a requested run here, or one whose process died; False if another process has it, or it has ended.
+
+    Once the run is ours, whatever goes wrong ends as the run's state and sentence; only errors of the portal itself are raised too.
+    """
+    lease = runs.claim(runtime, run_id)
+    if lease is None:
+        return False
+    with runs.heartbeat(runtime, lease):
+        try:
+            with open_client(runtime, lease.partner_id) as client:
+                execute(runtime, client, lease, progress)
+        except CWPortalError as error:
+            _end_unread(runtime, lease, str(error))
+        except BaseException:
+            with suppress(Exception):
+                _end_unread(runtime, lease, _PORTAL_ERROR)
+            raise
+    return True
+
+
+def _end_unread(runtime: Runtime, lease: Lease, error: str) -> None:
+    """End a run that could not begin to read; nothing happens if it has been ended, or taken up, already."""
+    outcome.conclude(runtime, lease, written=set(), plans={}, held=(), requests=0, error=error, state=None)
+
+
 def execute(runtime: Runtime, client: Client, lease: Lease, progress: Progress) -> None:
     """Carry a begun run to its end. Safe to repeat after any crash: what was tried is looked up, the rest planned anew."""
     export_run = _ExportRun(runtime, client, lease, progress)
     try:
+        if client.tenant != lease.tenant:
+            raise ExportFailed(
+                f"The connection was changed to another ConnectWise ({client.tenant}) after run {lease.run_id} was asked for; "
+                "nothing was written to it. Start the export again."
+            )
         export_run.carry_out()
     except LeaseLost:
         return
@@ -111,9 +144,7 @@ def execute(runtime: Runtime, client: Client, lease: Lease, progress: Progress) 
         export_run.end(error=str(error))
     except BaseException:
         with suppress(Exception):
-            export_run.end(
-                error="The export stopped because of an error in the portal itself; its operator finds it in the log."
-            )
+            export_run.end(error=_PORTAL_ERROR)
         raise
 
 

@@ -91,18 +91,96 @@ def begin(
         ) from None
 
 
+def request(
+    runtime: Runtime,
+    partner_id: str,
+    tenant: str,
+    *,
+    trigger: Trigger,
+    actor: str,
+    approval: Mapping[str, Any],
+    scheduled_for: datetime | None = None,
+) -> int:
+    """A run for a worker: committed as queued before anybody enqueues it, so that an emptied queue loses nothing.
+
+    Raises RunUnderWay while a run of the partner is queued or at work, and for an instant that has had its run.
+    """
+    try:
+        with runtime.database.durable() as session:
+            active = session.scalar(_active(partner_id))
+            if active is not None:
+                raise RunUnderWay(_under_way(active))
+            run = Run(
+                partner_id=partner_id,
+                tenant=tenant,
+                trigger=trigger,
+                state=RunState.QUEUED,
+                actor=actor,
+                approval=dict(approval),
+                scheduled_for=scheduled_for,
+                created_at=runtime.clock(),
+            )
+            session.add(run)
+            session.flush()
+            return run.id
+    except IntegrityError:
+        raise RunUnderWay(
+            "An export of this partner was requested at the same moment, or for the same scheduled time. "
+            "Look at it with: cwportal runs"
+        ) from None
+
+
+def claim(runtime: Runtime, run_id: int) -> Lease | None:
+    """The right to work on a queued run, or on one whose process died; None if another has it, or it has ended."""
+    now = runtime.clock()
+    with runtime.database.durable() as session:
+        run = session.scalar(select(Run).where(Run.id == run_id).with_for_update())
+        if run is None or run.state not in ACTIVE_RUN_STATES:
+            return None
+        if run.state != RunState.QUEUED and not _is_silent(runtime, run.heartbeat_at or run.created_at, now):
+            return None
+        return _take(session, runtime, run, secrets.token_hex(16), now)
+
+
+def without_worker(runtime: Runtime) -> list[int]:
+    """Runs that need a job in the queue: those queued, and those whose process has shown no life for a lease. Oldest first."""
+    now = runtime.clock()
+    with runtime.database.read() as session:
+        active = session.execute(
+            select(Run.id, Run.state, Run.heartbeat_at, Run.created_at)
+            .where(Run.state.in_(ACTIVE_RUN_STATES))
+            .order_by(Run.id)
+        )
+        return [
+            run_id
+            for run_id, state, heartbeat_at, created_at in active
+            if state == RunState.QUEUED or _is_silent(runtime, heartbeat_at or created_at, now)
+        ]
+
+
 def _active(partner_id: str) -> Any:
     return select(Run).where(Run.partner_id == partner_id, Run.state.in_(ACTIVE_RUN_STATES))
 
 
+def _under_way(run: Run) -> str:
+    return (
+        f"Run {run.id} of this partner is under way (started {run.created_at:%d %b %Y, %H:%M:%S} UTC by {run.actor}, "
+        f"{run.state}). Wait for it, or look at it with: cwportal log {run.id}"
+    )
+
+
+def _is_silent(runtime: Runtime, seen: datetime, now: datetime) -> bool:
+    return now - seen >= timedelta(seconds=runtime.config.lease)
+
+
 def _take_up(session: Session, runtime: Runtime, run: Run, token: str, now: datetime) -> Lease:
-    seen = run.heartbeat_at or run.created_at
-    silent = now - seen
-    if silent < timedelta(seconds=runtime.config.lease):
-        raise RunUnderWay(
-            f"Run {run.id} of this partner is under way (started {run.created_at:%d %b %Y, %H:%M:%S} UTC by {run.actor}, "
-            f"{run.state}). Wait for it, or look at it with: cwportal log {run.id}"
-        )
+    if not _is_silent(runtime, run.heartbeat_at or run.created_at, now):
+        raise RunUnderWay(_under_way(run))
+    return _take(session, runtime, run, token, now)
+
+
+def _take(session: Session, runtime: Runtime, run: Run, token: str, now: datetime) -> Lease:
+    resumed = run.state != RunState.QUEUED
     run.lease = token
     run.heartbeat_at = now
     run.state = RunState.READING
@@ -110,7 +188,7 @@ def _take_up(session: Session, runtime: Runtime, run: Run, token: str, now: date
     # What was only planned is planned anew; intents without a known outcome stay and are looked up first.
     session.execute(delete(RunChange).where(RunChange.run_id == run.id, RunChange.outcome == Outcome.PLANNED))
     session.execute(delete(RunAccount).where(RunAccount.run_id == run.id))
-    return Lease(run.id, run.partner_id, run.tenant, token, _end(runtime, now), resumed=True)
+    return Lease(run.id, run.partner_id, run.tenant, token, _end(runtime, now), resumed=resumed)
 
 
 def _end(runtime: Runtime, now: datetime) -> datetime:

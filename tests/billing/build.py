@@ -93,7 +93,9 @@ def line(
 ) -> LedgerLine:
     """A ledger row that sent and got back the same values; `at` is its group key if that is another."""
     values = Values(opt(quantity), opt(price), opt(cost), cancelled)
-    return LedgerLine(id, product, part, account, agreement, at or key(price, cost), sent or values, echoed or values, intended)
+    return LedgerLine(
+        id, product, part, account, agreement, at or key(price, cost), sent or values, echoed or values, intended
+    )
 
 
 SKUS = {sku.part_number: sku for sku in (Sku("mail", "Mailbox", d(3)), Sku("disk", "Disk space", d(1)))}
@@ -119,7 +121,12 @@ def catalog(
 
 
 def context(
-    data: Iterable[Data] = ALL, *, today: date = TODAY, products: Catalog | None = None, rights: Any = None, **chosen: Any
+    data: Iterable[Data] = ALL,
+    *,
+    today: date = TODAY,
+    products: Catalog | None = None,
+    rights: Any = None,
+    **chosen: Any,
 ) -> Context:
     return Context(
         tenant="na.example/acme",
@@ -168,7 +175,9 @@ def plan(*args: Any, using: Context | None = None, **more: Any) -> AccountPlan:
     return plan_account(account(*args, **more), using or context())
 
 
-def grouped(charges: Iterable[Charge], data: Iterable[Data] = ALL, *, skus: Iterable[str] | None = None) -> AccountCharges:
+def grouped(
+    charges: Iterable[Charge], data: Iterable[Data] = ALL, *, skus: Iterable[str] | None = None
+) -> AccountCharges:
     charges = list(charges)
     known = set(SKUS) | {one.sku.strip() for one in charges} if skus is None else set(skus)
     return group_charges(

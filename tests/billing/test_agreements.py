@@ -62,9 +62,7 @@ def test_an_agreement_that_starts_later_is_in_force() -> None:
 def test_a_line_after_the_agreements_end_blocks_its_part_number_only() -> None:
     ending = agreement(end=date(2026, 11, 30))
     rows = [row(1, cancelled=date(2026, 11, 30)), row(2, 3, product=502)]
-    result = plan(
-        [group(1), group(4, part="disk")], rows, [line(2, 3, product=502, part="disk")], agreement=ending
-    )
+    result = plan([group(1), group(4, part="disk")], rows, [line(2, 3, product=502, part="disk")], agreement=ending)
     assert codes(result) == ["agreement_not_live"]
     assert [change.part_number for change in result.changes] == ["disk"]
 

@@ -105,7 +105,9 @@ def test_more_decimals_than_are_sent_is_one_warning() -> None:
 
 
 def test_input_order_does_not_matter() -> None:
-    charges = [charge(price=p, quantity=q, sku=s) for s in ("mail", "disk") for p in (5, 6, "5.00001") for q in (1, -1, 2)]
+    charges = [
+        charge(price=p, quantity=q, sku=s) for s in ("mail", "disk") for p in (5, 6, "5.00001") for q in (1, -1, 2)
+    ]
     assert grouped(charges) == grouped(list(reversed(charges)))
 
 

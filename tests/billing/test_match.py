@@ -44,7 +44,7 @@ CASES: dict[str, tuple[list[Any], list[Any], list[Any], list[Any]]] = {
         [group(1, 8), group(1, 7)],
         [row(1, 1, 6), row(2, 1, 5)],
         [line(1, 1, 6), line(2, 1, 5)],
-        [("update", 1, {"unitPrice": "8"}), ("update", 2, {"unitPrice": "7"})],
+        [("update", 2, {"unitPrice": "7"}), ("update", 1, {"unitPrice": "8"})],
     ),
     "(b) more rows: the rest ends": (
         [group(1, 7)],
@@ -101,7 +101,9 @@ def disk(id_: int) -> Any:
 
 
 def test_ended_with_a_last_day() -> None:
-    result = plan([], [row(1), row(2, effective=date(2027, 2, 1))], [line(1), line(2)], using=context(ended=Ended.CANCEL))
+    result = plan(
+        [], [row(1), row(2, effective=date(2027, 2, 1))], [line(1), line(2)], using=context(ended=Ended.CANCEL)
+    )
     assert writes(result) == [
         ("end", 1, {"cancelledDate": LAST}),
         ("end", 2, {"cancelledDate": date(2027, 2, 1)}),
@@ -117,7 +119,13 @@ def cancelled(id_: int, quantity: int = 1, price: int = 5) -> Any:
 
 ENDING: dict[str, tuple[list[Any], list[Any], list[Any], list[Any], tuple[int, ...]]] = {
     "not wanted any more": ([group(part="disk")], [row(1, cancelled=LAST)], [cancelled(1)], [], ()),
-    "wanted again before its last day: it covers the group": ([group(7)], [row(1, cancelled=LAST)], [cancelled(1)], [], ()),
+    "wanted again before its last day: it covers the group": (
+        [group(7)],
+        [row(1, cancelled=LAST)],
+        [cancelled(1)],
+        [],
+        (),
+    ),
     "wanted at another price: a new line the day after": (
         [group(1, 6)],
         [row(1, cancelled=LAST)],
@@ -149,7 +157,13 @@ ENDING: dict[str, tuple[list[Any], list[Any], list[Any], list[Any], tuple[int, .
         [zero(2)],
         (),
     ),
-    "it comes before a zeroed line": ([group(1)], [row(1, cancelled=LAST), row(2, 0)], [cancelled(1), line(2, 0)], [], ()),
+    "it comes before a zeroed line": (
+        [group(1)],
+        [row(1, cancelled=LAST), row(2, 0)],
+        [cancelled(1), line(2, 0)],
+        [],
+        (),
+    ),
     "zeroed lines that were deleted stand for nothing": ([group(1)], [row(1)], [line(1), line(2, 0)], [], (2,)),
     "zeroed lines that were ended by hand stand for nothing": (
         [group(1)],

@@ -27,9 +27,15 @@ CASES: dict[str, tuple[Catalog, int | str]] = {
     "two, one of them inactive": (catalog({"mail": (entry(1), entry(2, inactive=True))}), "product_ambiguous"),
     "inactive": (catalog({"mail": (entry(inactive=True),)}), "product_inactive"),
     "bundle": (catalog({"mail": (entry(product_class="Bundle"),)}), "product_bundle"),
-    "known before, also under another identifier": (catalog(HITS, by_id=[entry(900, "renamed")], ledger=[known()]), 900),
+    "known before, also under another identifier": (
+        catalog(HITS, by_id=[entry(900, "renamed")], ledger=[known()]),
+        900,
+    ),
     "known before, but gone": (catalog(HITS, ledger=[known()]), MAIL),
-    "known before, now inactive": (catalog(HITS, by_id=[entry(900, inactive=True)], ledger=[known()]), "product_inactive"),
+    "known before, now inactive": (
+        catalog(HITS, by_id=[entry(900, inactive=True)], ledger=[known()]),
+        "product_inactive",
+    ),
     "linked": (catalog(HITS, by_id=[entry(900, "other")], ledger=[known(linked=True)]), 900),
     "linked to a bundle": (
         catalog(HITS, by_id=[entry(900, "other", product_class="Bundle")], ledger=[known(linked=True)]),
@@ -129,7 +135,10 @@ def test_every_product_once_in_order() -> None:
     "using",
     [
         context(ALL - {Data.PRODUCTS}, products=catalog({"mail": ()})),
-        context(products=catalog({"mail": ()}), rights={(Kind.PRODUCT, Action.CREATE): "Procurement > Product Catalog > Add"}),
+        context(
+            products=catalog({"mail": ()}),
+            rights={(Kind.PRODUCT, Action.CREATE): "Procurement > Product Catalog > Add"},
+        ),
         context(products=catalog({"mail": (entry(inactive=True),)})),
     ],
     ids=["not selected", "right missing", "unusable"],

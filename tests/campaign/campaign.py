@@ -11,17 +11,16 @@ from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
-from cwportal.errors import CWPortalError, RunUnderWay
-from cwportal.models import LedgerAddition, Run, RunAccount, RunChange
+from cwportal.errors import CWPortalError
+from cwportal.models import LedgerAddition, LineDecision, Run, RunAccount, RunChange, Settings
 from cwportal.runtime import Runtime
 from cwportal.sandbox import Sandbox
-from cwportal.services import exports
 from cwportal.vocabulary import Outcome
 from tests.campaign.mortal import Killed, MortalDatabase
 from tests.support.clock import ScaledClock
-from tests.support.portal import PARTNER, charge
+from tests.support.portal import charge
 from tests.support.world import KEYS, World
 
 SKUS = ("MBX", "BCK", "SEC", "PBX")
@@ -78,6 +77,9 @@ class Campaign:
         self.kills = 0
         self.steps: list[str] = []
         self._journal_seen = 0
+        self._runs: list[int] = []
+        self.deleted: set[int] = set()
+        """Lines people deleted; whether a lost write made one of them can no longer be seen."""
         self.journal: list[dict[str, Any]] = []
         self.round: int | None = None
 
@@ -194,6 +196,7 @@ class Campaign:
                 self.world.edit(row["id"], cancelledDate="2026-01-31")
             elif what == "delete":
                 self.world.delete(row["id"])
+                self.deleted.add(row["id"])
             else:
                 copy = {key: row[key] for key in ("product", "quantity", "unitPrice", "unitCost")}
                 self.world.control(
@@ -247,7 +250,9 @@ class Campaign:
 
     def _run(self, approve: bool) -> str:
         try:
-            return str(self.world.export(approve=approve)["status"])
+            result = self.world.export(approve=approve)
+            self._runs.append(result["run_id"])
+            return str(result["status"])
         except Killed:
             self.kills += 1
             return "killed"
@@ -261,6 +266,8 @@ class Campaign:
             thread.start()
         for thread in threads:
             thread.join()
+        if len(self._runs) != len(set(self._runs)):
+            self.fail(f"two processes worked on one run: {self._runs}")
         return " and ".join(sorted(states))
 
     def _new_process(self) -> None:
@@ -411,6 +418,13 @@ class Campaign:
         """Every write has its log row, and every log row its truth."""
         with self.world.database.read() as session:
             changes = list(session.scalars(select(RunChange).where(RunChange.kind == "addition")))
+            used = set(session.scalars(select(LineDecision.cw_addition_id).where(LineDecision.answer == "use")))
+            silently = session.scalar(select(Settings.adopt)) == "yes"
+        for change in changes:
+            if change.action != "adopt" or change.cw_addition_id in used:
+                continue
+            if not silently or "unitPrice" in change.before:
+                self.fail(f"existing line {change.cw_addition_id} was taken into use without being asked")
         if any(change.outcome in (Outcome.STARTED, Outcome.UNKNOWN) for change in changes):
             self.fail("a write is still not confirmed")
         created = Counter(c.cw_addition_id for c in changes if c.outcome == Outcome.APPLIED and c.action == "create")
@@ -419,6 +433,9 @@ class Campaign:
             for e in self.journal
             if e["method"] == "POST" and "additions" in e["path"] and e["entity_id"]
         )
+        for counter in (created, made):
+            for key in self.deleted:
+                del counter[key]
         if created != made:
             self.fail(f"created by the log {created - made}, by ConnectWise {made - created}")
         patched = Counter(
@@ -476,4 +493,4 @@ def _values(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-__all__ = ["TRANSIENT", "WRITES", "Campaign", "RunUnderWay", "Violation", "restore", "run_schedule", "update"]
+__all__ = ["TRANSIENT", "WRITES", "Campaign", "Violation", "restore", "run_schedule"]

@@ -50,10 +50,23 @@ def test_part_names_ignore_case(api: Api) -> None:
 
 def test_only_three_parts_are_needed(api: Api) -> None:
     data = {"recordType": "Company", "recordId": "2"}
-    made = api.call("POST", PATH, data=data, files={"file": ('Überblick "1".csv', b"")}).json()
-    assert (made["title"], made["size"]) == ('Überblick "1".csv', 0)
+    made = api.call("POST", PATH, data=data, files={"file": ("Überblick 1.csv", b"")}).json()
+    assert (made["title"], made["size"]) == ("Überblick 1.csv", 0)
     disposition = api.call("GET", f"{PATH}/{made['id']}/download").headers["Content-Disposition"]
-    assert "filename*=UTF-8''%C3%9Cberblick%20%221%22.csv" in disposition
+    assert disposition == "attachment; filename=\"_berblick 1.csv\"; filename*=UTF-8''%C3%9Cberblick%201.csv"
+
+
+def test_encoded_and_escaped_file_names(api: Api) -> None:
+    part = "--b\r\nContent-Disposition: form-data; name={}\r\n\r\n{}\r\n"
+    head = part.format("recordType", "Agreement") + part.format('"recordId"', "1")
+    for given, name in (
+        ('filename="a \\"b\\".csv"', 'a "b".csv'),
+        ("filename=plain.csv", "plain.csv"),
+        ("filename=\"x.csv\"; filename*=UTF-8''S%C3%B6hne.csv", "Söhne.csv"),
+    ):
+        body = f'{head}--b\r\nContent-Disposition: form-data; name="file"; {given}\r\n\r\n\r\n--b--\r\n'
+        headers = {"Content-Type": 'multipart/form-data; boundary="b"'}
+        assert api.call("POST", PATH, data=body.encode(), headers=headers).json()["fileName"] == name
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def test_rate_limit(sandbox: Sandbox, api: Api, control: Control, form: str) -> 
     else:
         assert response.headers["Content-Type"].startswith("text/html")
     assert count(sandbox) == 2
-    time.sleep(0.15)
+    time.sleep(0.3)
     assert post(api).status_code == 201
     assert last(control)["inside_retry_after"] is True
 

@@ -35,12 +35,22 @@ def plan_state(plans: Iterable[AccountPlan], *, partner_held: bool) -> PlanState
 
 
 def account_state(
-    plan_state: PlanState, *, exported: bool, written: bool, errors: bool, outcomes: Iterable[Outcome]
+    plan_state: PlanState,
+    *,
+    exported: bool,
+    written: bool,
+    stopped: bool,
+    errors: bool,
+    outcomes: Iterable[Outcome],
 ) -> AccountState:
-    """What became of one account. `written`: its changes were let through; `errors`: it has findings of severity error."""
+    """What became of one account.
+
+    `written`: its changes were let through; `stopped`: the run could not go on; `errors`: it has findings of severity error.
+    What was ready and not let through waits for a person, like what was held itself.
+    """
     if not exported:
         return AccountState.SKIPPED
-    if plan_state is PlanState.HELD and not written:
+    if not written and (plan_state is PlanState.HELD or (plan_state is PlanState.READY and not stopped)):
         return AccountState.HELD
     seen = set(outcomes)
     bad = errors or bool(seen & {Outcome.FAILED, Outcome.UNKNOWN, Outcome.SKIPPED, Outcome.STARTED, Outcome.PLANNED})

@@ -14,7 +14,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 from rq import Queue
 from rq.serializers import JSONSerializer
 
@@ -78,7 +80,9 @@ class RunQueue:
 def connect(runtime: Runtime) -> Iterator[RunQueue]:
     """The queue, closed at the end of the block. Any trouble with Redis inside the block becomes QueueUnavailable."""
     url = url_of(runtime)
-    redis: Redis = Redis.from_url(url, socket_connect_timeout=_PATIENCE, socket_timeout=_PATIENCE)
+    redis: Redis = Redis.from_url(
+        url, socket_connect_timeout=_PATIENCE, socket_timeout=_PATIENCE, retry=Retry(NoBackoff(), 1)
+    )
     try:
         yield RunQueue(runtime, redis)
     except RedisError as error:

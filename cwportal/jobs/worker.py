@@ -58,12 +58,13 @@ class ExportWorker(Worker):
     max_connection_wait_time = _AGAIN
     runtime: Runtime
     context: Context
+    forked: Callable[[], None]
     stopping = False
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """SIGTERM, SIGINT: finish the job in hand, then end. A second signal ends the job too; its run is taken up later."""
         self.stopping = True
-        super().request_stop(signum, frame)
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
     def heartbeat(self, *args: Any, **given: Any) -> None:
         """Tell Redis that we are alive; where Redis is our own server, bring it back if it is gone."""
@@ -82,7 +83,7 @@ class ExportWorker(Worker):
 
     def run_maintenance_tasks(self) -> None:
         """RQ's own, and runs without a job are put back into the queue."""
-        super().run_maintenance_tasks()
+        super().run_maintenance_tasks()  # type: ignore[no-untyped-call]
         put_back(self.runtime)
 
     def fork_work_horse(self, job: Job, queue: Queue) -> None:
@@ -93,6 +94,7 @@ class ExportWorker(Worker):
     def main_work_horse(self, job: Job, queue: Queue) -> None:
         """In the child: an orphan would go on working while another worker takes the same run up."""
         lifeline.end_with(self.pid or 0)
+        self.forked()
         super().main_work_horse(job, queue)
 
     def perform_job(self, job: Job, queue: Queue, execution: Any) -> bool:
@@ -101,14 +103,21 @@ class ExportWorker(Worker):
             return super().perform_job(job, queue, execution)
 
 
-def serve(runtime: Runtime, *, context: Context = nullcontext, burst: bool = False) -> None:
+def nothing() -> None:
+    """For a host without database connections of its own."""
+
+
+def serve(
+    runtime: Runtime, *, context: Context = nullcontext, forked: Callable[[], None] = nothing, burst: bool = False
+) -> None:
     """Work until SIGTERM or SIGINT; `burst`: until the queue is empty.
 
-    A lost Redis is waited for. Raises QueueUnavailable only in a burst, ConfigurationError if there is no Redis to use.
+    `context` is entered around every job; `forked` is called in every child first, to forget what it must not share (a host's
+    database connections). A lost Redis is waited for. Raises QueueUnavailable only in a burst, ConfigurationError if there is no Redis to use.
     """
     while True:
         try:
-            if _work(runtime, context, burst=burst):
+            if _work(runtime, context, forked, burst=burst):
                 return
         except QueueUnavailable as error:
             if burst:
@@ -126,11 +135,13 @@ def put_back(runtime: Runtime) -> None:
         _log.warning("Runs without a worker could not be looked for: %s", error)
 
 
-def _work(runtime: Runtime, context: Context, *, burst: bool) -> bool:
+def _work(runtime: Runtime, context: Context, forked: Callable[[], None], *, burst: bool) -> bool:
     """One life of an RQ worker; whether it ended because it was meant to."""
     pace = Pace.of(runtime.config)
+    with connect(runtime) as queue:
+        queue.redis.ping()
+    put_back(runtime)
     with connect(runtime) as queue, _own_signals():
-        put_back(runtime)
         worker = ExportWorker(
             [queue.rq],
             connection=queue.redis,
@@ -139,7 +150,7 @@ def _work(runtime: Runtime, context: Context, *, burst: bool) -> bool:
             maintenance_interval=pace.maintenance,
             job_monitoring_interval=pace.monitoring,
         )
-        worker.runtime, worker.context = runtime, context
+        worker.runtime, worker.context, worker.forked = runtime, context, forked
         try:
             worker.work(burst=burst, logging_level="WARNING")
         except RedisError:

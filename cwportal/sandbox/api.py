@@ -63,9 +63,7 @@ def admitted(call: Call) -> tuple[Route, tuple[int, ...]]:
         raise no_such_path(call.path)
     if call.method not in route.methods:
         raise wrong_method(route.methods)
-    resource = route.resource
-    right = resource.right if resource is not None else None
-    if right is not None and call.member.level(right, ACTION_OF[call.method]) == "None":
+    if route.right is not None and call.member.level(route.right, ACTION_OF[call.method]) == "None":
         raise forbidden()
     if call.method in {"POST", "PUT", "PATCH"}:
         sent = call.headers.get("content-type", "").split(";")[0].strip().lower()
@@ -79,9 +77,7 @@ def answer(call: Call, route: Route, numbers: tuple[int, ...]) -> Response:
     """Carry the call out. Raises Problem."""
     resource = route.resource
     if resource is None:
-        if route.action == "system_info":
-            return Response(200, dumps(security.info(call.tenant)).encode())
-        return Response(200, dumps(security.rows(call.tenant, call.member)).encode())
+        return Response(200, dumps(_special(call, route)).encode())
     if route.action == "by_category":
         return _by_category(call, resource, numbers[0])
     parent, own = _parent(call, resource, numbers)
@@ -90,6 +86,14 @@ def answer(call: Call, route: Route, numbers: tuple[int, ...]) -> Response:
     if call.method == "POST":
         return _create(call, resource, parent)
     return _many(call, route, resource, parent)
+
+
+def _special(call: Call, route: Route) -> Any:
+    if route.action == "system_info":
+        return security.info(call.tenant)
+    if route.action == "reports":
+        return [{"name": name} for name in security.REPORTS]
+    return security.rows(call.tenant, call.member)
 
 
 def _parent(call: Call, resource: Resource, numbers: tuple[int, ...]) -> tuple[Record | None, int | None]:

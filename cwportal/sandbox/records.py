@@ -78,8 +78,6 @@ def _read(tenant: Tenant, resource: Resource, reading: Reading, spec: Field, val
         return [item for item in found if item is not None]
     if spec.kind == "items":
         return rules.communication_items(tenant, reading, kept)
-    if spec.kind == "num":
-        return rules.rounded(tenant.variant, resource.kind, spec.name, kept)
     return kept
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .resources import RESOURCES, Resource
+from .resources import REPORT_RIGHT, RESOURCES, Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +14,12 @@ class Route:
     action: str
     methods: tuple[str, ...]
     resource: Resource | None = None
+    own_right: str | None = None
+
+    @property
+    def right(self) -> str | None:
+        """The right it needs, None if every member may."""
+        return self.own_right if self.resource is None else self.resource.right
 
 
 Segments = tuple[str, ...]
@@ -36,6 +42,7 @@ def _table() -> dict[Segments, Route]:
     document = RESOURCES["document"]
     found[*document.path, "{id}", "download"] = Route("download", ("GET",), document)
     found["system", "info"] = Route("system_info", ("GET",))
+    found["system", "reports"] = Route("reports", ("GET",), own_right=REPORT_RIGHT)
     found["system", "mysecurity"] = Route("my_security", ("GET",))
     legacy = RESOURCES["subcategory"]
     found["procurement", "categories", "{id}", "subcategories"] = Route("by_category", ("GET",), legacy)

@@ -5,23 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any
 
 from .fields import Reading, Row, words
 from .problems import Problem
 from .store import Record, Tenant
-from .variant import Variant
 
-_MONEY = {("addition", "unitPrice"), ("addition", "unitCost"), ("catalog", "price"), ("catalog", "cost")}
 _IDENTIFIER = re.compile(r"[\w &.-]+$")
-
-
-def rounded(variant: Variant, kind: str, name: str, value: Decimal) -> Decimal:
-    """Prices and costs with the variant's decimals; everything else as it is."""
-    if variant.round_money is None or (kind, name) not in _MONEY:
-        return value
-    return value.quantize(Decimal(1).scaleb(-variant.round_money), ROUND_HALF_UP)
 
 
 @dataclass(slots=True)

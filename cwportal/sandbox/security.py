@@ -39,6 +39,9 @@ RIGHTS = (
 )
 """Rows of a role screen: those of contract.md section 7 and a few that are none of our business."""
 
+REPORTS = ("Agreement", "AgreementInvoice", "Company", "Invoice")
+"""Names that GET /system/reports lists; their rows are not simulated."""
+
 
 def parse_rights(given: Any) -> dict[str, dict[str, str]] | None:
     """Rights of the control API: "admin", or right -> list of actions (level All) or action -> level. ValueError."""

@@ -13,6 +13,13 @@ from .journal import Journal
 from .resources import RESOURCES, Resource
 from .variant import Variant
 
+_SEEN_ELSEWHERE = {
+    "agreement": ("cancelledFlag", "startDate", "endDate"),
+    "catalog": ("unitOfMeasure",),
+    "contact": ("firstName", "lastName"),
+}
+"""Fields that answers about other records show, besides those of a reference."""
+
 LEVELS = ("None", "My", "All")
 ACTIONS = ("add", "edit", "delete", "inquire")
 
@@ -136,17 +143,16 @@ class Tenant:
         """The server's clock: aware UTC, `clock` seconds ahead of the real one."""
         return datetime.now(UTC) + timedelta(seconds=self.variant.clock)
 
-    def touch(self, resource: Resource | None = None) -> None:
-        """Say that data changed; records whose answers may show the changed one are rendered again."""
-        if resource is None or resource.kind not in {"addition", "document"}:
-            self.epoch += 1
+    def touch(self) -> None:
+        """Say that something changed which other records' answers may show; all are rendered again when asked for."""
+        self.epoch += 1
         self.changed()
 
     def insert(self, kind: str, row: Row, by: str, *, parent: int | None = None, number: int | None = None) -> Record:
         """Store a new record; `number` chooses its id (seeds)."""
         table = self.tables[kind]
         now = self.now().strftime("%Y-%m-%dT%H:%M:%SZ")
-        record = Record(number or table.next_id, row, parent, now, by, now, by)
+        record = Record(number or table.next_id, self.variant.stored(kind, row), parent, now, by, now, by)
         table.insert(record)
         self.changed()
         return record
@@ -154,10 +160,16 @@ class Tenant:
     def replace(self, kind: str, record: Record, row: Row, by: str) -> None:
         """Store new values of a record."""
         table = self.tables[kind]
+        seen = (*table.resource.shown.values(), *_SEEN_ELSEWHERE.get(kind, ()))
+        noticed = any(record.row.get(name) != row.get(name) for name in seen)
+        row = self.variant.stored(kind, row)
         table.replace(record, row)
         record.updated = self.now().strftime("%Y-%m-%dT%H:%M:%SZ")
         record.updated_by = by
-        self.touch(table.resource)
+        if noticed:
+            self.touch()
+        else:
+            self.changed()
 
     def remove(self, kind: str, record: Record) -> None:
         """Delete a record, and with an agreement its additions."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
+
+_MONEY = {"addition": ("unitPrice", "unitCost"), "catalog": ("price", "cost")}
 
 
 @dataclass(slots=True)
@@ -46,6 +49,14 @@ class Variant:
     """GET /system/info answers without keys, as one self-hosted server was reported to do."""
     clock: float = 0.0
     """Seconds by which this server's clock is ahead."""
+
+    def stored(self, kind: str, row: dict[str, Any]) -> dict[str, Any]:
+        """A row as this ConnectWise keeps it: prices and costs rounded where `round_money` says so."""
+        names = _MONEY.get(kind, ())
+        if self.round_money is None or not any(name in row for name in names):
+            return row
+        step = Decimal(1).scaleb(-self.round_money)
+        return {**row, **{name: row[name].quantize(step, ROUND_HALF_UP) for name in names if name in row}}
 
     def update(self, values: Mapping[str, Any]) -> None:
         """Set several at once; raises ValueError for an unknown name or a value of the wrong type, then sets nothing."""

@@ -170,9 +170,10 @@ class _ExportRun:
         approval = outcome.approval_of(self._runtime, self._lease.run_id)
         plans = [planned.plan for planned in self._planned.values()]
         limits = next(iter(self._material.values())).context.settings.limits if self._material else None
-        self._held = limit_partner(plans, limits) if limits else ()
+        approved = approval.everything or bool(approval.digests)
+        self._held = limit_partner(plans, limits) if limits and not approved else ()
         runs.enter(self._runtime, self._lease, RunState.APPLYING)
-        if self._held and not approval.everything and not approval.digests:
+        if self._held:
             self.end()
             return
         chosen = [
@@ -285,7 +286,8 @@ class _ExportRun:
         stripped = self._store.replace(again.plan)
         self._planned[plan.account_id] = replace(again, plan=stripped)
         plans = [item.plan for item in list(self._planned.values())]
-        held = limit_partner(plans, material.context.settings.limits) and not approval.everything
+        approved = approval.everything or bool(approval.digests)
+        held = not approved and bool(limit_partner(plans, material.context.settings.limits))
         allowed = approval.covers(again.plan) and may_be_written(again.plan, approved=approval.answers(again.plan))
         return self._planned[plan.account_id] if allowed and not held else None
 

@@ -68,6 +68,7 @@ def conclude(
             plan.state,
             exported=plan.exported,
             written=account_id in written,
+            stopped=error is not None,
             errors=any(finding.severity is Severity.ERROR for finding in plan.findings),
             outcomes=outcomes.get(account_id, ()),
         )

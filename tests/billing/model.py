@@ -6,7 +6,7 @@ an answer, or the process dying before or after it. What is unknown is looked up
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
@@ -58,7 +58,8 @@ class Died(Exception):
 
 @dataclass
 class World:
-    """`agreements`: account -> agreement. Row ids are unique over all agreements. `bills`: what A's lines billed after each write."""
+    """`agreements`: account -> agreement. Row ids are unique over all agreements. `bills`: what the last
+    export's account billed at first and after each write."""
 
     today: date
     settings: ExportSettings
@@ -136,7 +137,8 @@ class World:
     def _apply(self, plan: AccountPlan, fate: Callable[[], Fate]) -> None:
         worst, lowering_lost = plan.money.price_before, False
         unknown: list[tuple[Change, Row | None]] = []
-        self.bills = [self.bill(plan.account_id) + self._ending_by_decision(plan)]
+        at_first = self.total(plan.agreement_id or 0)
+        self.bills = [plan.money.price_before]
         try:
             for change in plan.changes:
                 before, desired = plan.money.price_before, plan.money.price_after
@@ -153,7 +155,7 @@ class World:
                     lowering_lost |= lowers
                     continue
                 echo = None if met is Fate.LOST_NOT_DONE else self._send(plan.agreement_id or 0, change)
-                self.bills.append(self.bill_with(plan, echo, change))
+                self.bills.append(plan.money.price_before + self.total(plan.agreement_id or 0) - at_first)
                 if met in (Fate.LOST_DONE, Fate.LOST_NOT_DONE, Fate.DIES_AFTER):
                     unknown.append((change, echo))
                     lowering_lost |= lowers
@@ -169,32 +171,10 @@ class World:
                 if echo is not None:
                     self._record(plan, change, self.rows[plan.agreement_id or 0][echo.id])
 
-    def _ending_by_decision(self, plan: AccountPlan) -> Decimal:
-        """Lines that are not ours and that the plan ends or uses count as billed before."""
-        rows = self.rows[plan.agreement_id or 0]
-        foreign = [
-            c.addition_id for c in plan.changes if c.action is not Action.CREATE and c.addition_id not in self.ledger
-        ]
-        return sum((rows[one].quantity * rows[one].unit_price for one in foreign if one), ZERO)
-
-    def bill_with(self, plan: AccountPlan, echo: Row | None, change: Change) -> Decimal:
-        """The bill now, with a line just written counted also before the ledger knows it."""
-        extra = ZERO
-        if echo is not None and echo.id not in self.ledger and change.action is not Action.END:
-            extra = echo.quantity * echo.unit_price
-        waiting = [
-            c.addition_id
-            for c in plan.changes
-            if c.action in (Action.ADOPT, Action.END) and c.addition_id not in self.ledger and c is not change
-        ]
-        rows = self.rows[plan.agreement_id or 0]
-        pending = sum((rows[i].quantity * rows[i].unit_price for i in waiting if i and rows[i].cancelled is None), ZERO)
-        lost = [
-            row
-            for row in rows.values()
-            if row.id >= 1000 and row.id not in self.ledger and row.cancelled is None and row is not echo
-        ]
-        return self.bill(plan.account_id) + extra + pending + sum((r.quantity * r.unit_price for r in lost), ZERO)
+    def total(self, agreement: int) -> Decimal:
+        """What all live rows of an agreement bill, whoever owns them."""
+        rows = self.rows[agreement].values()
+        return sum((row.quantity * row.unit_price for row in rows if row.cancelled is None), ZERO)
 
     def _send(self, agreement: int, change: Change) -> Row:
         values = {ROW[name]: self._rounded(name, value) for name, value in change.after.items() if name in ROW}
@@ -282,8 +262,3 @@ def desired_bill(charges: AccountCharges, decimals: int | None) -> Decimal:
             price = price.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
         total += group.quantity * price
     return total
-
-
-def snapshot(rows: Mapping[int, Row]) -> dict[int, Row]:
-    """Rows as they are now."""
-    return dict(rows)

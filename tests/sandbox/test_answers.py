@@ -147,6 +147,20 @@ def test_addition_status_follows_the_dates(api: Api, sandbox: Sandbox) -> None:
     assert api.get(f"finance/agreements/1/additions/{later['id']}")["additionStatus"] == "Active"
 
 
+def test_what_a_reference_shows_is_never_stale(api: Api) -> None:
+    line = "finance/agreements/1/additions/1"
+    assert api.get(line)["product"]["identifier"] == "MBX-50"
+    api.get("company/companies/1")
+    api.patch("procurement/catalog/1", identifier="MBX-51", unitOfMeasure={"id": 2})
+    api.patch("company/contacts/1", lastName="Wong")
+    api.patch("finance/agreements/1", cancelledFlag=True)
+    assert (api.get(line)["product"]["identifier"], api.get(line)["uom"]) == ("MBX-51", "Hour")
+    assert api.get("company/companies/1")["defaultContact"]["name"] == "Ann Wong"
+    assert api.get(line)["agreementStatus"] == "Cancelled"
+    api.patch("procurement/unitOfMeasures/2", name="Hours")
+    assert api.get(line)["uom"] == "Hours"
+
+
 @pytest.mark.parametrize(
     ("change", "status"),
     [
@@ -230,7 +244,12 @@ def test_the_openapi_check_can_fail(api: Api) -> None:
 
 
 def test_amounts_are_stored_rounded_with_that_variant(sandbox: Sandbox, api: Api) -> None:
+    sandbox.tenant().edit({"kind": "catalog", "id": 2, "set": {"price": "7.125"}})
     sandbox.set_variant(round_money=2)
+    taken = api.post("finance/agreements/1/additions", {"product": {"id": 2}, "billCustomer": "Billable"})
+    assert taken["unitPrice"] == Decimal("7.13")
+    sandbox.tenant().edit({"kind": "addition", "id": 1, "set": {"unitPrice": "1.005"}})
+    assert api.get("finance/agreements/1/additions/1")["unitPrice"] == Decimal("1.01")
     values = {"product": {"id": 1}, "billCustomer": "Billable", "quantity": 1.23456, "unitPrice": 1.005}
     line = api.post("finance/agreements/1/additions", values)
     assert (line["unitPrice"], line["quantity"]) == (Decimal("1.01"), Decimal("1.23456"))

@@ -64,6 +64,7 @@ CASES: list[tuple[str, str, Any, str, str]] = [
     ("POST", "procurement/types", {"name": "N"}, TABLES, "add"),
     ("PATCH", "procurement/types/1", _NAME, TABLES, "edit"),
     ("DELETE", "procurement/types/3", None, TABLES, "delete"),
+    ("GET", "system/reports", None, "System > API Reports", "inquire"),
     ("GET", "system/documents?recordType=Agreement&recordId=1", None, FILES, "inquire"),
 ]
 FREE = ["system/info", "system/mySecurity", "system/info/locations", "system/info/departments"]

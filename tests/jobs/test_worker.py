@@ -1,0 +1,127 @@
+"""Exports by real worker processes: killed, stopped and doubled."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+from cwportal.jobs import queue, requeue
+from tests.jobs.crew import ROOT, Crew, children, eventually, is_alive
+from tests.support.portal import charge
+from tests.support.world import group
+
+
+def test_a_requested_run_is_done_by_a_worker(crew: Crew) -> None:
+    agreements = crew.portal(a=charge("MBX", 3, 2, 5))
+    run_id = crew.ask()
+    assert crew.state(run_id) == "queued"
+    crew.burst()
+    assert crew.state(run_id) == "succeeded"
+    assert crew.world.lines(agreements["a"]) == [group("MBX", 3, 2, 5)]
+
+
+@pytest.mark.parametrize("point", ["before", "after"])
+def test_a_killed_worker_is_followed_by_another_and_nothing_is_written_twice(crew: Crew, point: str) -> None:
+    agreements = crew.portal(a=charge("MBX", 3, 2, 5), b=charge("BCK", 4, 1, 9))
+    crew.hold(point)
+    run_id = crew.ask()
+    victim = crew.worker()
+    crew.held()
+    horses = children(victim.pid)
+    assert horses
+
+    victim.kill()
+    victim.wait()
+    eventually("the end of the orphan", lambda: not any(is_alive(pid) for pid in horses), 2)
+    crew.world.control("barriers/release", {"name": "hold", "drop": point == "before"})
+    crew.worker()
+
+    assert crew.ended(run_id) == "succeeded"
+    assert crew.world.lines(agreements["a"]) == [group("MBX", 3, 2, 5)]
+    assert crew.world.lines(agreements["b"]) == [group("BCK", 4, 1, 9)]
+    assert len(crew.created()) == 2
+
+
+def test_a_killed_child_is_noticed_by_its_own_worker(crew: Crew) -> None:
+    agreements = crew.portal(a=charge("MBX", 3, 2, 5))
+    crew.hold("after")
+    run_id = crew.ask()
+    worker = crew.worker()
+    crew.held()
+    (horse,) = children(worker.pid)
+    os.kill(horse, signal.SIGKILL)
+    crew.release()
+    assert crew.ended(run_id) == "succeeded"
+    assert crew.world.lines(agreements["a"]) == [group("MBX", 3, 2, 5)]
+    assert worker.poll() is None
+
+
+def test_sigterm_lets_the_job_in_hand_finish(crew: Crew) -> None:
+    crew.portal(a=charge("MBX", 3, 2, 5))
+    crew.hold("after")
+    run_id = crew.ask()
+    worker = crew.worker()
+    crew.held()
+    worker.terminate()
+    with pytest.raises(subprocess.TimeoutExpired):
+        worker.wait(1)
+    crew.release()
+    assert worker.wait(10) == 0
+    assert crew.state(run_id) == "succeeded"
+
+
+def test_an_idle_worker_stops_at_once(crew: Crew) -> None:
+    worker = crew.worker()
+    eventually("the worker in its registry", lambda: queue_of(crew.env["CWPORTAL_REDIS_URL"]))
+    worker.terminate()
+    assert worker.wait(5) == 0
+
+
+def queue_of(url: str) -> int:
+    with Redis.from_url(url) as redis:
+        return int(redis.scard("rq:workers"))
+
+
+def test_two_workers_and_two_jobs_for_one_run_are_one_export(crew: Crew) -> None:
+    charges = {f"a{number}": charge("MBX", number + 1, 2, 5) for number in range(6)}
+    agreements = crew.portal(**charges)
+    crew.world.control("variant", {"latency": 0.03})
+    crew.world.clear_journal()
+    run_id = crew.ask()
+    with queue.connect(crew.runtime) as jobs:
+        jobs.enqueue(run_id)
+        jobs.enqueue(run_id)
+    first, second = crew.worker("--burst"), crew.worker("--burst")
+    assert (first.wait(30), second.wait(30)) == (0, 0)
+    assert crew.ended(run_id) == "succeeded"
+    assert crew.log().count("nothing to do") == 2
+    assert len(crew.created()) == len(agreements)
+    assert crew.most_in_flight() <= crew.runtime.config.concurrency
+
+
+def test_a_bare_rq_worker_fails_with_advice_and_loses_nothing(crew: Crew, redis: Redis) -> None:
+    crew.portal(a=charge("MBX", 3, 2, 5))
+    run_id = crew.ask()
+    command = [str(Path(sys.executable).with_name("rq")), "worker", "--burst", "--url", crew.env["CWPORTAL_REDIS_URL"]]
+    done = subprocess.run(
+        [*command, "--serializer", "json", queue.NAME],
+        cwd=ROOT,
+        env=crew.env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "start `cwportal worker`" in done.stderr + done.stdout
+    assert crew.state(run_id) == "queued"
+    assert len(Queue(queue.NAME, connection=redis, serializer=JSONSerializer).failed_job_registry) == 1
+    assert requeue.requeue(crew.runtime) == [run_id]
+    crew.burst()
+    assert crew.state(run_id) == "succeeded"

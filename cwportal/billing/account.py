@@ -33,7 +33,11 @@ def plan_account(account: AccountInput, context: Context) -> AccountPlan:
     parts = Parts(account, context)
     if account.agreement is None or _blocks_account(findings):
         return _plan(account, context, _as_it_is(parts, findings))
-    findings += [finding("unconfirmed_write", one.message, part_number=one.part_number) for one in account.unconfirmed]
+    findings += [
+        finding("unconfirmed_write", one.message, part_number=one.part_number, addition_id=candidate)
+        for one in account.unconfirmed
+        for candidate in one.candidates or (None,)
+    ]
     draft, taken_over = _plan_parts(account, account.agreement, parts, context)
     findings += _missing_rights(draft, context)
     if _blocks_account(findings):

@@ -96,7 +96,9 @@ def by_hand(place: World, step: Step, number: int) -> None:
         return
     if step.what == "foreign":
         product = (501, 502)[step.pick % 2]
-        rows[number + 1] = Row(number + 1, product, step.amount, PRICES[step.pick % 4], Decimal(3), effective=date(2026, 1, 1))
+        rows[number + 1] = Row(
+            number + 1, product, step.amount, PRICES[step.pick % 4], Decimal(3), effective=date(2026, 1, 1)
+        )
         return
     if not rows:
         return

@@ -62,7 +62,7 @@ def test_the_next_plan_is_empty_and_the_bill_is_the_desired_one(
     assert (after.changes, after.products, after.rekeys) == ((), (), ())
     assert after.state is PlanState.EMPTY
     assert after.money.price_before == after.money.price_after
-    assert place.bill("A") + covered(place) == after.money.price_after
+    assert place.bill("A") <= after.money.price_after <= place.bill("A") + covered(place)
     if chosen.drift is Drift.OVERWRITE and not covered(place):
         not_billed = sum((one.amount or Decimal(0) for one in after.findings if one.code in LOST), Decimal(0))
         if decimals is None or not not_billed:
@@ -150,9 +150,7 @@ def test_input_order_is_irrelevant(
 
 @campaign(500)
 @given(histories.settings, histories.histories, histories.charges)
-def test_every_group_has_a_line_or_a_finding(
-    chosen: ExportSettings, steps: list[Step], wanted: AccountCharges
-) -> None:
+def test_every_group_has_a_line_or_a_finding(chosen: ExportSettings, steps: list[Step], wanted: AccountCharges) -> None:
     place = empty_world(chosen)
     live_through(place, steps)
     plan = place.plan("A", wanted)

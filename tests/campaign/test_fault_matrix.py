@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cwportal.sandbox import Sandbox
-from tests.campaign.campaign import Campaign, restore
+from tests.campaign.campaign import RETRY_AFTER, Campaign, restore
 from tests.support.portal import charge
 
 WRITES: dict[str, dict[str, str]] = {
@@ -19,8 +19,8 @@ WRITES: dict[str, dict[str, str]] = {
 }
 FAULTS: dict[str, dict[str, Any]] = {
     "latency": {"seconds": 0.05},
-    "rate_limit_json": {"retry_after": 1},
-    "rate_limit_html": {"retry_after": 1},
+    "rate_limit_json": {"retry_after": RETRY_AFTER},
+    "rate_limit_html": {"retry_after": RETRY_AFTER},
     "error_before": {"status": 502},
     "error_after": {"status": 500},
     "close_before": {},

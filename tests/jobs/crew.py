@@ -18,6 +18,7 @@ from cwportal.jobs.queue import request_export
 from cwportal.models import Run
 from cwportal.runtime import Runtime
 from cwportal.sandbox import Sandbox
+from cwportal.services import connection
 from tests.jobs import process
 from tests.support.portal import PARTNER
 from tests.support.world import World
@@ -28,7 +29,7 @@ ADDED = {"method": "POST", "path": "/additions"}
 """Requests that create additions, for barriers."""
 
 
-def eventually[T](what: str, look: Callable[[], T], seconds: float = PATIENCE) -> T:
+def eventually(what: str, look: Callable[[], Any], seconds: float = PATIENCE) -> Any:
     """The first true value of `look`."""
     deadline = time.monotonic() + seconds
     while not (seen := look()):
@@ -81,6 +82,10 @@ class Crew:
     def ask(self) -> int:
         """As the button does."""
         return request_export(self.runtime, PARTNER, actor="test").run_id
+
+    def tenant(self) -> str:
+        """The ConnectWise of the connection."""
+        return connection.get(self.runtime, PARTNER).tenant
 
     def worker(self, *options: str) -> subprocess.Popen[bytes]:
         """A worker process on the portal data as they are now; its log goes to worker.log."""

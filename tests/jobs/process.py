@@ -29,7 +29,7 @@ def leave(folder: Path, source: MemorySource) -> None:
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     config = Config.load()
-    source = pickle.loads((config.instance / SOURCE).read_bytes())
+    source = pickle.loads((config.instance / SOURCE).read_bytes())  # noqa: S301 (our own file)
     runtime = Runtime(config, Database(config.url), source, broker=partial(valkey.ensure, config.instance))
     worker.serve(runtime, burst="--burst" in sys.argv)
     runtime.database.dispose()

@@ -160,7 +160,13 @@ class _LookUps:
                 change.part_number,
                 tuple(undecided),
             )
-        self._free(change, "Checked in ConnectWise: the line was not created.")
+        decided = ", ".join(str(row.id) for row in found.others)
+        self._free(
+            change,
+            f"Not confirmed by ConnectWise; a person decided about line {decided}, which may be it."
+            if decided
+            else "Checked in ConnectWise: the line was not created.",
+        )
         return None
 
     def _product(self, change: RunChange) -> Unconfirmed | None:

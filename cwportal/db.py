@@ -11,12 +11,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from importlib.resources import files
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Engine, MetaData, Text, create_engine, event
+from sqlalchemy import JSON, DateTime, Engine, MetaData, Text, create_engine, event, inspect, text
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.types import TypeDecorator
+
+from cwportal.errors import ConfigurationError
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -140,3 +143,41 @@ class Database:
         """Close pooled connections (at the end, and after a fork)."""
         self.engine.dispose()
         self._durable_engine.dispose()
+
+
+_MIGRATING = 7_406_215_001
+"""Advisory lock of PostgreSQL: two processes that start together migrate one after the other."""
+
+
+def migrate(engine: Engine, package: str, version_table: str, what: str) -> None:
+    """Bring a schema to its newest state by the Alembic scripts of `package`; doing it again does nothing.
+
+    All in one transaction. `env.py` gets the connection and the version table as attributes of its configuration. Raises ConfigurationError,
+    naming `what`, if the database was made by a newer version than this one.
+    """
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", f"{package.rpartition('.')[0]}:{package.rpartition('.')[2]}")
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATING})
+        config.attributes.update(connection=connection, version_table=version_table)
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            raise ConfigurationError(
+                f"{what} cannot be migrated: {error}. If a newer cwportal made this database, install that version again or use "
+                "another database."
+            ) from error
+
+
+def is_migrated(engine: Engine, package: str, version_table: str) -> bool:
+    """Whether the newest script of `package` (they are named NNNN_what.py, and NNNN is the revision) has been run."""
+    newest = max(item.name[:4] for item in files(f"{package}.versions").iterdir() if item.name[:4].isdigit())
+    with engine.execution_options(**{_READ_ONLY: True}).connect() as connection:
+        if not inspect(connection).has_table(version_table):
+            return False
+        return connection.scalar(text(f"SELECT version_num FROM {version_table}")) == newest  # noqa: S608

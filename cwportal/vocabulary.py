@@ -57,7 +57,9 @@ class Kind(StrEnum):
     """What a change writes to."""
 
     PRODUCT = "product"
+    PRODUCT_TABLE = "product_table"
     COMPANY = "company"
+    CONTACT = "contact"
     AGREEMENT = "agreement"
     ADDITION = "addition"
     USERS = "users"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cwportal.billing.agreements import agreement_findings
+from cwportal.billing.creation import creations, new_agreement, wish_findings
 from cwportal.billing.digest import digest
 from cwportal.billing.draft import Draft
 from cwportal.billing.findings import finding, has, in_order
@@ -19,6 +20,12 @@ from cwportal.billing.products import cost_right, product_change, resolve, wante
 from cwportal.billing.values import AccountInput, AccountPlan, AgreementFacts, Context, Finding
 from cwportal.vocabulary import AccountStatus, Action, Effect, Kind, PlanState, Severity
 
+_DEEDS = {
+    (Kind.ADDITION, Action.CREATE): "add lines of agreements",
+    (Kind.COMPANY, Action.CREATE): "create companies",
+    (Kind.AGREEMENT, Action.CREATE): "create agreements",
+}
+
 
 def plan_account(account: AccountInput, context: Context) -> AccountPlan:
     """The proposal for one account. Pure: equal input gives an equal plan, whatever order it comes in.
@@ -27,18 +34,25 @@ def plan_account(account: AccountInput, context: Context) -> AccountPlan:
     changes wait. `state` speaks of writes to ConnectWise only: `rekeys`, `taken_over` and `closed` belong to every plan that may be
     written, and to an EMPTY one too.
     """
-    if not account.export or account.agreement_id is None:
+    if not account.export or not account.mapped:
         return _plan(account, context, Draft(findings=not_exported(account)))
-    findings = [*account.charges.findings, *lines_stay(account), *agreement_findings(account, context)]
+    agreement, wish = account.agreement, account.wish
+    if wish is None:
+        place = agreement_findings(account, context)
+    else:
+        place, agreement = wish_findings(account, wish, context), new_agreement(account, context)
+    findings = [*account.charges.findings, *lines_stay(account), *place]
     parts = Parts(account, context)
-    if account.agreement is None or _blocks_account(findings):
+    if agreement is None or _blocks_account(findings):
         return _plan(account, context, _as_it_is(parts, findings))
     findings += [
         finding("unconfirmed_write", one.message, part_number=one.part_number, addition_id=candidate)
         for one in account.unconfirmed
         for candidate in one.candidates or (None,)
     ]
-    draft, taken_over = _plan_parts(account, account.agreement, parts, context)
+    draft, taken_over = _plan_parts(account, agreement, parts, context)
+    if wish is not None:
+        draft.changes += creations(account, wish, context)
     findings += _missing_rights(draft, context)
     if _blocks_account(findings):
         return _plan(account, context, _as_it_is(Parts(account, context), findings))
@@ -120,17 +134,20 @@ def _cost_outdated(part_number: str, context: Context) -> list[Finding]:
 
 def _missing_rights(draft: Draft, context: Context) -> list[Finding]:
     needed = {
-        (context.missing_rights[change.kind, change.action], change.action)
+        (
+            context.missing_rights[change.kind, change.action],
+            _DEEDS.get((change.kind, change.action), "change lines of agreements"),
+        )
         for change in draft.changes
         if (change.kind, change.action) in context.missing_rights and change.after
     }
     return [
         finding(
             "missing_right",
-            f"The API member may not {'add' if action is Action.CREATE else 'change'} lines of agreements: the right {right} is missing. "
+            f"The API member may not {deed}: the right {right} is missing. "
             "Nothing is exported for this account. Grant the right in ConnectWise and check the connection.",
         )
-        for right, action in sorted(needed)
+        for right, deed in sorted(needed)
     ]
 
 
@@ -187,5 +204,5 @@ def _plan(account: AccountInput, context: Context, draft: Draft, taken_over: Ite
         live_before=draft.live,
         ended=draft.ended,
         exported_before=account.exported_before,
-        exported=account.export and account.agreement_id is not None,
+        exported=account.export and account.mapped,
     )

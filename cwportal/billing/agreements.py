@@ -13,16 +13,7 @@ _NEVER = "notrecurring"
 
 def agreement_findings(account: AccountInput, context: Context) -> list[Finding]:
     """What speaks against writing to this account's agreement; any error blocks the account."""
-    found: list[Finding] = []
-    if account.company is None or account.company.deleted:
-        what = "is in ConnectWise's recycle bin" if account.company else "no longer exists in ConnectWise"
-        found.append(
-            finding(
-                "company_gone",
-                f"The company of {account.name} (id {account.company_id}) {what}, so nothing is exported for this account. "
-                "Restore it there or map the account to another company.",
-            )
-        )
+    found = company_findings(account)
     agreement = account.agreement
     if agreement is None:
         found.append(
@@ -41,7 +32,7 @@ def agreement_findings(account: AccountInput, context: Context) -> list[Finding]
                 "nothing is exported for this account. Look at it in ConnectWise and map the account again.",
             )
         )
-    why = _not_live(agreement, context)
+    why = not_live(agreement, context)
     if why is not None:
         found.append(
             finding(
@@ -62,7 +53,22 @@ def agreement_findings(account: AccountInput, context: Context) -> list[Finding]
     return found
 
 
-def _not_live(agreement: AgreementFacts, context: Context) -> str | None:
+def company_findings(account: AccountInput) -> list[Finding]:
+    """A mapped company that is gone."""
+    if account.company is not None and not account.company.deleted:
+        return []
+    what = "is in ConnectWise's recycle bin" if account.company else "no longer exists in ConnectWise"
+    return [
+        finding(
+            "company_gone",
+            f"The company of {account.name} (id {account.company_id}) {what}, so nothing is exported for this account. "
+            "Restore it there or map the account to another company.",
+        )
+    ]
+
+
+def not_live(agreement: AgreementFacts, context: Context) -> str | None:
+    """Why nothing can be billed on this agreement any more, as the end of a sentence; None if it can."""
     if agreement.parent_id is not None:
         return "is a child agreement, which is billed through its parent"
     if agreement.cancelled:

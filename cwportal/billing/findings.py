@@ -28,6 +28,7 @@ _ACCOUNT_ERRORS = (
     "contact_missing",
     "agreement_type_missing",
     "company_exists",
+    "agreement_exists",
     "missing_right",
     "read_failed",
 )

@@ -12,7 +12,7 @@ from cwportal.billing.values import AccountInput, Finding, LedgerLine
 def not_exported(account: AccountInput) -> list[Finding]:
     """What to say about an account that is unmapped or whose Export is unchecked; nothing where that is on purpose and complete."""
     found: list[Finding] = []
-    mapped = account.agreement_id is not None
+    mapped = account.mapped
     if not mapped and (account.charges.groups or account.charges.blocked):
         amount = sum((amount_of(group) for group in account.charges.groups), ZERO)
         found.append(
@@ -40,11 +40,12 @@ def lines_stay(account: AccountInput) -> list[Finding]:
     stay = [line for line in account.stray_lines if still_bills(line)]
     if not stay:
         return []
+    now = "a new agreement" if account.agreement_id is None else f"agreement {account.agreement_id}"
     return [
         finding(
             "export_off_lines_stay",
             f"{_count(stay)} of {account.name} on {_agreements(stay)} {_go(stay)} on billing unchanged, because the account is now mapped to "
-            f"agreement {account.agreement_id}. End them in ConnectWise, or map the account back.",
+            f"{now}. End them in ConnectWise, or map the account back.",
         )
     ]
 

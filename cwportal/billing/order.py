@@ -10,17 +10,25 @@ from decimal import Decimal
 
 from cwportal.billing.charges import key_order
 from cwportal.billing.values import Change, GroupKey
-from cwportal.vocabulary import Action
+from cwportal.vocabulary import Action, Kind
 
 _NO_KEY = GroupKey(None, None)
+_PLACES = {Kind.COMPANY: 0, Kind.CONTACT: 1, Kind.AGREEMENT: 2}
 
 
 def in_order(changes: Iterable[Change]) -> tuple[Change, ...]:
-    """What lowers the bill first, then what leaves it, then what raises it, creations last; the same for any input order."""
+    """Company, contact and agreement first; then what lowers the bill, then what leaves it, then what raises it, creations last; the same for any input order."""
     return tuple(
         sorted(
             changes,
-            key=lambda c: (_phase(c), c.part_number, key_order(c.key or _NO_KEY), c.addition_id or 0, c.action.value),
+            key=lambda c: (
+                _place(c),
+                _phase(c),
+                c.part_number,
+                key_order(c.key or _NO_KEY),
+                c.addition_id or 0,
+                c.action.value,
+            ),
         )
     )
 
@@ -38,6 +46,11 @@ def may_apply(
     if change.price_delta <= 0:
         return True
     return worst_case_now + change.price_delta <= max(before, desired)
+
+
+def _place(change: Change) -> int:
+    """What other writes of the account need comes before them (design section 4, step 7)."""
+    return _PLACES.get(change.kind, len(_PLACES))
 
 
 def _phase(change: Change) -> int:

@@ -12,6 +12,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from cwportal.portal import Address
 from cwportal.vocabulary import (
     AccountStatus,
     Action,
@@ -103,11 +104,33 @@ class AgreementFacts:
 
 @dataclass(frozen=True, slots=True)
 class CompanyFacts:
-    """State of a mapped company. `deleted` = in the recycle bin."""
+    """State of a mapped company. `deleted` = in the recycle bin; `contact_id` = its default contact."""
 
     id: int
     name: str
     deleted: bool = False
+    contact_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a person has asked to be created for an account (rule 13), and what ConnectWise has of that kind already.
+
+    `company`: a new company too, else only an agreement of the mapped one. `twins`: names of other accounts that want a new company of
+    the same name. `same_name`: companies that bear the account's name. `taken`: identifiers in use, in lower case. `agreements`: those of
+    the company that bear the name the new one would get. `country_id`, `email_type_id`: the tables' rows for the account's
+    country and for e-mail addresses; `contact_id`: a contact that was created for this account before.
+    """
+
+    company: bool
+    address: Address = field(default_factory=Address)
+    twins: tuple[str, ...] = ()
+    same_name: tuple[CompanyFacts, ...] = ()
+    taken: frozenset[str] = frozenset()
+    agreements: tuple[AgreementFacts, ...] = ()
+    country_id: int | None = None
+    email_type_id: int | None = None
+    contact_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,8 +248,20 @@ class Catalog:
 
 
 @dataclass(frozen=True, slots=True)
+class AgreementType:
+    """The type for new agreements that the partner has chosen: `known` and not `inactive` in ConnectWise, as far as it may be read."""
+
+    id: int
+    name: str = ""
+    known: bool = True
+    inactive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """What holds for every account of one plan. `today` is the partner's local date. `tenant` only enters the digest.
+
+    `brand` begins the names of new agreements, `agreement_type` is their type (None = not chosen).
 
     `missing_rights`: (kind, action) -> ConnectWise's name of a right that is known to be missing.
     """
@@ -237,13 +272,15 @@ class Context:
     settings: ExportSettings
     catalog: Catalog
     missing_rights: Mapping[tuple[Kind, Action], str] = field(default_factory=dict)
+    brand: str = ""
+    agreement_type: AgreementType | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AccountInput:
     """Everything about one account.
 
-    `company_id`/`agreement_id` are the mapping (None = not mapped); `company`/`agreement` what was read of them (None = gone).
+    `company_id`/`agreement_id` are the mapping (None = not mapped, or still to be created as `wish` says); `company`/`agreement` what was read of them (None = gone).
     `lines`: ledger rows of this account on this agreement. `stray_lines`: its ledger rows on other agreements (remapped).
     `other_lines`: ledger rows of other accounts on this agreement. `exported_before`: a run has written or adopted for it before.
     """
@@ -265,6 +302,12 @@ class AccountInput:
     decisions: Mapping[int, Decision] = field(default_factory=dict)
     unconfirmed: tuple[Unconfirmed, ...] = ()
     exported_before: bool = False
+    wish: Wish | None = None
+
+    @property
+    def mapped(self) -> bool:
+        """Whether a person has said where the account is billed, there already or still to be created."""
+        return self.agreement_id is not None or self.wish is not None
 
 
 # --- the answer -------------------------------------------------------------------------------------------------------

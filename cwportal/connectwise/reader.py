@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from cwportal.connectwise import conditions, protocol
 from cwportal.connectwise.errors import Incomplete, Malformed
+from cwportal.connectwise.fields import Fields
 from cwportal.connectwise.pages import PAGE_SIZE, Pages, rows_of
 from cwportal.connectwise.records import (
     Addition,
@@ -149,6 +150,34 @@ class Reader:
     def agreement_types(self) -> list[NamedItem]:
         """The partner's agreement types."""
         return self._table("/finance/agreements/types", NamedItem.from_json)
+
+    def countries(self) -> dict[str, int]:
+        """Country names and two-letter codes, in lower case -> id."""
+        found: dict[str, int] = {}
+        for row in self._pages.rows("/company/countries"):
+            country = Fields(row, "country")
+            for text in (country.text("countryCode"), country.text("name")):
+                if text.strip():
+                    found[text.strip().casefold()] = country.identity()
+        return found
+
+    def email_type(self) -> int | None:
+        """The communication type of e-mail addresses, the default one first; None where there is none."""
+        rows = [Fields(row, "communication type") for row in self._pages.rows("/company/communicationTypes")]
+        emails = sorted((not row.flag("defaultFlag"), row.identity()) for row in rows if row.flag("emailFlag"))
+        return emails[0][1] if emails else None
+
+    def find_contacts(self, company_id: int, first_name: str, last_name: str) -> list[int]:
+        """Contacts of a company with this name, by id. Needs a right that the documented role does not hold."""
+        rows = self._pages.rows(
+            "/company/contacts", f"company/id = {company_id}", {"fields": "id,firstName,lastName,company"}
+        )
+        contacts = [Fields(row, "contact") for row in rows]
+        return [
+            contact.identity()
+            for contact in contacts
+            if same_text(contact.text("firstName"), first_name) and same_text(contact.text("lastName"), last_name)
+        ]
 
     def product_types(self) -> list[NamedItem]:
         """The partner's product types."""

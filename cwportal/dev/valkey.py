@@ -30,6 +30,8 @@ LOG = "valkey.log"
 
 _PATIENCE = 20.0
 """Seconds for a server to start (it reads its jobs from disk) or to stop."""
+_STARTS = 3
+"""Starts in one call before a server that always ends at once is given up."""
 _POLL = 0.02
 _LONGEST_SOCKET = 100
 """Bytes: a socket's path may have 108 on Linux and 104 on macOS; deeper instance folders get theirs elsewhere."""
@@ -45,9 +47,13 @@ def ensure(instance: Path) -> str:
     The server outlives its caller; `stop` ends it. Raises ValkeyFailed.
     """
     deadline = time.monotonic() + _PATIENCE
+    starts = 0
     while not _answers(instance):
         with _lock(instance) as lock:
             if lock is not None:
+                if starts == _STARTS:
+                    raise ValkeyFailed(_trouble(instance, "ends as soon as it is started"))
+                starts += 1
                 _start(instance, lock)
         if time.monotonic() > deadline:
             raise ValkeyFailed(_trouble(instance, "does not answer"))
@@ -208,9 +214,6 @@ def _start(instance: Path, lock: int) -> None:
     )
     if done.returncode:
         raise ValkeyFailed(_trouble(instance, f"does not start ({(done.stdout + done.stderr).strip()})"))
-    deadline = time.monotonic() + _PATIENCE
-    while not _answers(instance) and time.monotonic() < deadline:
-        time.sleep(_POLL)
 
 
 def _say(instance: Path, command: bytes) -> bytes:
@@ -231,8 +234,9 @@ def _answers(instance: Path) -> bool:
 
 def _trouble(instance: Path, what: str) -> str:
     log = _folder(instance) / LOG
-    last = log.read_text(errors="replace").splitlines()[-1:] if log.exists() else []
-    said = f" Its last words: {last[0].strip()}" if last else ""
+    lines = log.read_text(errors="replace").split("\n") if log.exists() else []
+    last = next((line.strip() for line in reversed(lines) if line.strip()), None)
+    said = f" Its last words: {last}." if last else ""
     return (
         f"The queue's own Valkey server in {_folder(instance)} {what}.{said} Look into {LOG} there, or set CWPORTAL_REDIS_URL to a "
         "server of your own."

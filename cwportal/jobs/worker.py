@@ -67,12 +67,11 @@ class ExportWorker(Worker):
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
     def heartbeat(self, *args: Any, **given: Any) -> None:
-        """Tell Redis that we are alive; where Redis is our own server, bring it back if it is gone."""
+        """Tell Redis that we are alive. If it is away, that is no reason to end; our own server is brought back."""
         try:
             super().heartbeat(*args, **given)
         except RedisError:
             _revive(self.runtime)
-            raise
 
     def maintain_heartbeats(self, job: Job, execution: Any) -> None:
         """While a job runs, an absent Redis is no reason to leave it: the run's own sign of life is in the database."""
@@ -80,6 +79,17 @@ class ExportWorker(Worker):
             super().maintain_heartbeats(job, execution)
         except RedisError as error:
             _log.warning("The queue is away while a job runs, which goes on: %s", error)
+            _revive(self.runtime)
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """One job. What Redis does not hear of it is known from the database: a run that has not ended is enqueued again."""
+        try:
+            super().execute_job(job, queue)
+        except RedisError as error:
+            _log.warning("The queue is away at the end of a job: %s", error)
+            if self.horse_pid:
+                self.kill_horse()
+                self.wait_for_horse()
 
     def run_maintenance_tasks(self) -> None:
         """RQ's own, and runs without a job are put back into the queue."""

@@ -16,6 +16,9 @@ class Mapping(Base):
 
     (tenant, agreement) belongs to one account over all partners. Two accounts are swapped in one save by clearing first
     (services do it), since SQLite checks unique constraints row by row.
+
+    `new_company`, `new_agreement`: a person asked for a new one. Until it is created its id is None; the mark stays afterwards, so that
+    the same request made again does not ask for another one. `cw_contact_id`: the contact created for it.
     """
 
     __tablename__ = "cwportal_mapping"
@@ -30,4 +33,12 @@ class Mapping(Base):
     agreement_name: Column[str] = mapped_column(String(200))
     export: Column[bool]
     per_cycle_confirmed: Column[bool]
+    new_company: Column[bool] = mapped_column(default=False)
+    new_agreement: Column[bool] = mapped_column(default=False)
+    cw_contact_id: Column[int | None]
     changed_at: Column[datetime]
+
+    @property
+    def mapped(self) -> bool:
+        """Whether there is an agreement, or one is to be created."""
+        return self.cw_agreement_id is not None or self.new_agreement

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
-from cwportal.errors import ConfigurationError
+from cwportal.plugin import is_migrated, migrate
 
-_LOCK = 7_406_215_001
-"""Advisory lock of PostgreSQL: two processes that start together migrate one after the other."""
+SCRIPTS = "cwportal.standalone.migrations"
+VERSION_TABLE = "portal_alembic_version"
 
 
 def upgrade(engine: Engine) -> None:
@@ -18,16 +15,9 @@ def upgrade(engine: Engine) -> None:
 
     All in one transaction. Raises ConfigurationError if the database was made by a newer version than this one.
     """
-    config = Config()
-    config.set_main_option("script_location", "cwportal.standalone:migrations")
-    with engine.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-        config.attributes["connection"] = connection
-        try:
-            command.upgrade(config, "head")
-        except CommandError as error:
-            raise ConfigurationError(
-                f"The portal's tables cannot be migrated: {error}. If a newer cwportal made this database, install "
-                "that version again or use another database."
-            ) from error
+    migrate(engine, SCRIPTS, VERSION_TABLE, "The portal's tables")
+
+
+def is_current(engine: Engine) -> bool:
+    """Whether the tables are there in the newest schema."""
+    return is_migrated(engine, SCRIPTS, VERSION_TABLE)

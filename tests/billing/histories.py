@@ -34,29 +34,34 @@ charges = st.lists(
 fates = st.lists(st.sampled_from([*([Fate.DONE] * 3), *Fate]), max_size=8)
 
 
+NOTHING = AccountCharges("A", (), frozenset(), ())
+
+
 @dataclass(frozen=True)
 class Step:
     """One thing that happens. `pick` chooses a row, modulo how many there are."""
 
     what: str
-    charges: AccountCharges = AccountCharges("A", (), frozenset(), ())
+    charges: AccountCharges = NOTHING
     fates: tuple[Fate, ...] = ()
     pick: int = 0
     amount: Decimal = Decimal(1)
-    answer: Answer = Answer.LEAVE
 
 
 exports = st.builds(lambda c, f: Step("export", charges=c, fates=tuple(f)), charges, fates)
 hands = st.builds(
     Step,
-    st.sampled_from(["quantity", "price", "cancel", "cancel later", "delete", "repoint", "foreign", "copy", "month"]),
+    st.sampled_from(
+        ["quantity", "price", "cancel", "cancel later", "delete", "repoint", "foreign", "copy", "month", "swap"]
+    ),
     pick=st.integers(0, 7),
     amount=st.sampled_from([Decimal(0), Decimal(1), Decimal(5), Decimal("6.5")]),
 )
 histories = st.lists(st.one_of(exports, exports, hands), min_size=1, max_size=9)
 
 settings = st.builds(
-    lambda ended, drift, adopt: ExportSettings(ALL, ended, drift, adopt),
+    ExportSettings,
+    st.sampled_from([ALL, ALL, ALL, *(ALL - {one} for one in sorted(ALL))]),
     st.sampled_from(Ended),
     st.sampled_from(Drift),
     st.sampled_from(Adopt),
@@ -70,7 +75,7 @@ def empty_world(chosen: ExportSettings, decimals: int | None = None) -> World:
         chosen,
         {part: Sku(part, part.upper(), Decimal(3)) for part in PARTS},
         decimals,
-        products={id_: CatalogEntry(id_, part) for part, id_ in PRODUCTS.items()},
+        products={id_: CatalogEntry(id_, part, price=Decimal(9), cost=Decimal(2)) for part, id_ in PRODUCTS.items()},
     )
     place.export("B", grouped([Charge("mail", Decimal(4), Decimal(3), Decimal(5))]))
     return place
@@ -90,15 +95,16 @@ def live_through(place: World, steps: list[Step], check: Any = lambda plan: None
 
 def by_hand(place: World, step: Step, number: int) -> None:
     """Somebody works in ConnectWise, or a month passes."""
-    rows = place.rows[70]
+    rows = place.rows[place.agreements["A"]]
+    if step.what == "swap":
+        place.agreements = {"A": place.agreements["B"], "B": place.agreements["A"]}
+        return
     if step.what == "month":
         place.today = (place.today.replace(day=1) + timedelta(days=40)).replace(day=9)
         return
     if step.what == "foreign":
-        product = (501, 502)[step.pick % 2]
-        rows[number + 1] = Row(
-            number + 1, product, step.amount, PRICES[step.pick % 4], Decimal(3), effective=date(2026, 1, 1)
-        )
+        product, price = (501, 502)[step.pick % 2], place.kept("unitPrice", PRICES[step.pick % 4])
+        rows[number + 1] = Row(number + 1, product, step.amount, price, Decimal(3), effective=date(2026, 1, 1))
         return
     if not rows:
         return
@@ -121,15 +127,15 @@ def by_hand(place: World, step: Step, number: int) -> None:
 
 
 def answer_everything(place: World, wanted: AccountCharges, answers: list[int]) -> AccountPlan:
-    """A person answers every question the plan asks, in some way, until nothing waits."""
+    """A person answers every question about a line that the plan asks, in some way, until none is left."""
     picks = iter(answers)
     decisions = place.decisions.setdefault("A", {})
     for _ in range(60):
         plan = place.plan("A", wanted)
-        holds = [one for one in plan.findings if one.severity is Severity.HOLD]
-        if not holds:
+        asked = [one for one in plan.findings if one.severity is Severity.HOLD and one.code != "ambiguous_update"]
+        if not asked:
             return plan
-        for one in holds:
+        for one in asked:
             assert one.addition_id is not None, one
             pick = next(picks, 0)
             if one.code == "existing_lines":
@@ -138,6 +144,8 @@ def answer_everything(place: World, wanted: AccountCharges, answers: list[int]) 
                     Decision(Answer.USE),
                     Decision(Answer.END, place.today + timedelta(days=pick)),
                 ]
+            elif one.code == "other_account_lines":
+                choices = [Decision(Answer.TAKE_OVER), Decision(Answer.END, place.today + timedelta(days=pick))]
             else:
                 choices = [Decision(Answer.RECREATE), Decision(Answer.ACCEPT)]
             decisions[one.addition_id] = choices[pick % len(choices)]

@@ -111,14 +111,16 @@ class World:
         return plan_account(self.account(name, charges), self.context())
 
     def bill(self, name: str) -> Decimal:
-        """What the account's lines bill: ledger rows whose addition is live, with the product it had."""
+        """What the account's lines bill on the agreement it is mapped to."""
         return sum((row.quantity * row.unit_price for _, row in self.live(name)), ZERO)
 
     def live(self, name: str) -> list[tuple[LedgerLine, Row]]:
-        found = []
+        """The account's ledger rows there whose addition is live, with the product it had."""
+        found, agreement = [], self.agreements[name]
         for line in self.ledger.values():
-            row = self.rows[line.agreement_id].get(line.addition_id)
-            if line.account_id == name and row and row.product_id == line.product_id and row.cancelled is None:
+            row = self.rows[agreement].get(line.addition_id)
+            ours = line.account_id == name and line.agreement_id == agreement
+            if ours and row and row.product_id == line.product_id and row.cancelled is None:
                 found.append((line, row))
         return found
 
@@ -177,7 +179,7 @@ class World:
         return sum((row.quantity * row.unit_price for row in rows if row.cancelled is None), ZERO)
 
     def _send(self, agreement: int, change: Change) -> Row:
-        values = {ROW[name]: self._rounded(name, value) for name, value in change.after.items() if name in ROW}
+        values = {ROW[name]: self.kept(name, value) for name, value in change.after.items() if name in ROW}
         if change.action is Action.CREATE:
             product = change.product_id or next(
                 p.id for p in self.products.values() if p.identifier == change.part_number
@@ -191,7 +193,8 @@ class World:
         self.rows[agreement][new.id] = new
         return new
 
-    def _rounded(self, name: str, value: Any) -> Any:
+    def kept(self, name: str, value: Any) -> Any:
+        """The value as this ConnectWise keeps it."""
         if self.decimals is None or name not in ("unitPrice", "unitCost"):
             return value
         return value.quantize(Decimal(1).scaleb(-self.decimals), ROUND_HALF_UP)

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from cwportal.billing.account import plan_account
 from cwportal.billing.values import AccountCharges, AccountInput, AccountPlan, ExportSettings
-from cwportal.vocabulary import Action, Drift, Ended, PlanState, Severity
+from cwportal.vocabulary import Action, Data, Drift, Ended, PlanState, Severity
 from tests.billing import histories
+from tests.billing.build import ALL
 from tests.billing.histories import Step, answer_everything, empty_world, live_through
 from tests.billing.model import World, desired_bill
 
@@ -51,19 +52,17 @@ def test_the_next_plan_is_empty_and_the_bill_is_the_desired_one(
 ) -> None:
     place = empty_world(chosen, decimals)
     live_through(place, steps)
-    answer_everything(place, wanted, answers)
-    place.export("A", wanted)
-    after = place.plan("A", wanted)
-    if after.state is PlanState.HELD:
-        # An answer can leave existing lines for the next question, never more than that.
-        answer_everything(place, wanted, answers)
+    for _ in range(2):  # lines that one answer leaves over can be the next question, never more than once
+        asked = answer_everything(place, wanted, answers)
+        assume(asked.state is not PlanState.HELD)  # only other settings answer that
         place.export("A", wanted)
-        after = place.plan("A", wanted)
+    after = place.plan("A", wanted)
     assert (after.changes, after.products, after.rekeys) == ((), (), ())
-    assert after.state is PlanState.EMPTY
+    if after.state is not PlanState.EMPTY:
+        assert (after.state, Data.PRODUCTS in chosen.data) == (PlanState.BLOCKED, False)
     assert after.money.price_before == after.money.price_after
     assert place.bill("A") <= after.money.price_after <= place.bill("A") + covered(place)
-    if chosen.drift is Drift.OVERWRITE and not covered(place):
+    if chosen.data == ALL and chosen.drift is Drift.OVERWRITE and not covered(place):
         not_billed = sum((one.amount or Decimal(0) for one in after.findings if one.code in LOST), Decimal(0))
         if decimals is None or not not_billed:
             assert place.bill("A") + not_billed == desired_bill(wanted, decimals)
@@ -73,8 +72,9 @@ def covered(place: World) -> Decimal:
     """What lines that we ended and that bill until their last day may add."""
     total = Decimal(0)
     for line in place.ledger.values():
+        here = line.account_id == "A" and line.agreement_id == place.agreements["A"]
         row = place.rows[line.agreement_id].get(line.addition_id)
-        if line.account_id == "A" and row is not None and row.cancelled and line.sent.cancelled:
+        if here and row is not None and row.cancelled and line.sent.cancelled:
             total += row.quantity * row.unit_price
     return total
 
@@ -121,7 +121,6 @@ def test_no_plan_touches_what_is_not_its_own(chosen: ExportSettings, steps: list
         for id_, row in theirs.items():
             if id_ not in adopted:
                 assert foreign_rows(place)[id_] == row
-    assert [(row.quantity, row.unit_price) for _, row in place.live("B")] == [(4, 5)]
 
 
 @campaign(400)
@@ -179,7 +178,10 @@ def test_money_is_before_and_after_of_our_lines(
     live_through(place, steps)
     plan = place.plan("A", wanted)
     adopted = [change.addition_id for change in plan.changes if change.action is Action.ADOPT]
-    used = sum((place.rows[70][one].quantity * place.rows[70][one].unit_price for one in adopted if one), Decimal(0))
+    rows = place.rows[place.agreements["A"]]
+    used = sum((rows[one].quantity * rows[one].unit_price for one in adopted if one), Decimal(0))
     assert plan.money.price_before == place.bill("A") + used
+    if Data.PRICE not in chosen.data:
+        return
     deltas = sum((change.price_delta or Decimal(0) for change in plan.changes), Decimal(0))
     assert plan.money.price_after - plan.money.price_before == deltas

@@ -139,8 +139,8 @@ def test_years_of_days_ascend_and_each_day_runs_once(zone: str) -> None:
         ("25:00", 1, at("2026-01-01")),
         ("02:00", 32, at("2026-01-01")),
         ("02:00", "x", at("2026-01-01")),
-        ("02:00", 1, datetime(2026, 1, 1)),
-    ],  # noqa: DTZ001
+        ("02:00", 1, at("2026-01-01").replace(tzinfo=None)),
+    ],
 )
 def test_what_is_refused(wall: str, day: int | str, after: datetime) -> None:
     with pytest.raises(ValueError, match=r"."):

@@ -56,7 +56,12 @@ class Crew:
 
     def __init__(self, folder: Path, sandbox: Sandbox, redis_url: str | None, **config: str) -> None:
         self.folder = folder
-        settings = {"CWPORTAL_LEASE": "2", "CWPORTAL_REDIS_URL": redis_url or "", **config}
+        settings = {
+            "CWPORTAL_LEASE": "2",
+            "CWPORTAL_TIMEOUT": "20",
+            "CWPORTAL_REDIS_URL": redis_url or "",
+            **config,
+        }
         self.world = World(folder, sandbox, **settings)
         self.world.connect()
         self.env = {
@@ -64,7 +69,6 @@ class Crew:
             "CWPORTAL_INSTANCE": str(folder),
             "CWPORTAL_ALLOWED_SITES": sandbox.site,
             "CWPORTAL_SETTLE": "0",
-            "CWPORTAL_TIMEOUT": "5",
             **settings,
         }
         self.runtime: Runtime = replace(self.world.runtime, broker=partial(valkey.ensure, folder))

@@ -9,6 +9,7 @@ import time
 import zlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import pytest
 from redis import Redis
@@ -19,6 +20,7 @@ from cwportal.errors import ConfigurationError, NotConnected, RunUnderWay
 from cwportal.jobs import queue, requeue
 from cwportal.jobs.worker import Pace
 from cwportal.models import Connection, Run
+from cwportal.portal import PortalSource
 from cwportal.services import exports, runs
 from cwportal.vocabulary import Trigger
 from tests.jobs.crew import Crew, eventually
@@ -188,13 +190,19 @@ def test_a_run_whose_keys_cannot_be_read_ends_with_the_sentence(crew: Crew) -> N
     assert requeue.requeue(crew.runtime) == []
 
 
-def test_an_error_of_the_portal_ends_the_run_instead_of_repeating_it(crew: Crew) -> None:
-    crew.portal(a=charge("MBX", 3, 2, 5))
+def test_an_error_of_the_portal_ends_the_run_instead_of_repeating_it(
+    crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run_id = crew.ask()
-    with crew.runtime.database.write() as session:
-        session.get_one(Connection, PARTNER).site = "no site: at all"
-    with pytest.raises(Exception, match=r"."):
-        exports.run(replace(crew.runtime, sleep=None, source=None), run_id)  # type: ignore[arg-type]
+    broken = replace(crew.runtime, source=cast(PortalSource, object()))
+    with pytest.raises(AttributeError):
+        exports.run(broken, run_id)
+    assert crew.state(run_id) == "failed"
+
+    run_id = crew.ask()
+    monkeypatch.setattr(exports, "open_client", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        exports.run(crew.runtime, run_id)
     assert crew.state(run_id) == "failed"
     assert "its operator finds it in the log" in (crew.run(run_id).error or "")
 
@@ -203,16 +211,14 @@ def test_an_emptied_queue_loses_nothing_and_doubles_nothing(crew: Crew, redis: R
     agreements = crew.portal(a=charge("MBX", 3, 2, 5), b=charge("BCK", 4, 1, 9))
     crew.hold("after")
     run_id = crew.ask()
-    crew.worker()
+    redis.flushall()
+    worker = crew.worker()
     crew.held()
     redis.flushall()
     assert requeue.requeue(crew.runtime) == []
     crew.release()
     assert crew.ended(run_id) == "succeeded"
-
-    next_id = crew.ask()
-    redis.flushall()
-    assert crew.ended(next_id) == "succeeded"
+    assert worker.poll() is None
     assert crew.world.lines(agreements["b"]) == [group("BCK", 4, 1, 9)]
     assert len(crew.created()) == 2
 
@@ -250,6 +256,8 @@ def test_a_worker_brings_its_valkey_back_and_the_job_in_hand_goes_on(embedded: C
     assert worker.poll() is None
     assert embedded.world.lines(agreements["a"]) == [group("MBX", 3, 2, 5)]  # the portal data it started with
     assert len(embedded.created()) == 1
+    assert embedded.log().count("taken from the queue") == 2
+    assert "unhandled exception" not in embedded.log()
 
 
 def _kill_valkey(crew: Crew) -> None:

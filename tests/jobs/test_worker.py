@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -125,3 +128,29 @@ def test_a_bare_rq_worker_fails_with_advice_and_loses_nothing(crew: Crew, redis:
     assert requeue.requeue(crew.runtime) == [run_id]
     crew.burst()
     assert crew.state(run_id) == "succeeded"
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_workers_killed_again_and_again_still_end_the_run_right(crew_with: Callable[..., Crew], seed: int) -> None:
+    crew = crew_with(CWPORTAL_LEASE="1", CWPORTAL_SETTLE="0.3")
+    agreements = crew.portal(**{f"a{number}": charge("MBX", number + 1, 2, 5) for number in range(8)})
+    crew.world.control("variant", {"latency": 0.1})
+    crew.world.clear_journal()
+    chance = random.Random(seed)
+    run_id = crew.ask()
+    for _ in range(3):
+        victim, other = crew.worker(), crew.worker()
+        time.sleep(chance.uniform(0.7, 1.4))
+        for worker in (victim, other):
+            worker.kill()
+            worker.wait()
+    crew.worker()
+    crew.worker()
+    assert crew.ended(run_id) in {"succeeded", "partial"}
+    run_again = crew.ask()
+    assert crew.ended(run_again) == "succeeded"
+    assert [crew.world.lines(agreement) for agreement in agreements.values()] == [
+        [group("MBX", number + 1, 2, 5)] for number in range(8)
+    ]
+    assert len(crew.created()) == len(agreements)
+    assert crew.most_in_flight() <= crew.runtime.config.concurrency

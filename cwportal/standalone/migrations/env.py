@@ -1,4 +1,4 @@
-"""Runs the portal's migrations on the connection that `cwportal.standalone.migrate` hands over."""
+"""Runs the portal's migrations on the connection that `cwportal.plugin.migrate` hands over."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from alembic import context
 
 from cwportal.standalone.tables import Base
 
-VERSION_TABLE = "portal_alembic_version"
-
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=Base.metadata,
-    version_table=VERSION_TABLE,
+    version_table=context.config.attributes["version_table"],
     render_as_batch=True,
 )
 with context.begin_transaction():

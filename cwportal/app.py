@@ -1,0 +1,74 @@
+"""The standalone host: a small partner portal with the plugin mounted in it exactly as any host would."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import Engine
+
+from cwportal.commands.context import OWN_PORTAL, Progress
+from cwportal.config import Config
+from cwportal.plugin import CWPortal, open_engine
+from cwportal.standalone import migrate
+from cwportal.standalone.source import StandaloneSource
+
+
+def create_app(
+    config: Mapping[str, Any] | None = None, *, broker: Callable[[Path], str] | None = None
+) -> Flask:
+    """The application. `config` (CWPORTAL_* and Flask's own keys) comes before the environment. Migrates nothing.
+
+    The instance folder is created with mode 700 if it is not there. Raises ConfigurationError.
+    """
+    settings = Config.load(config)
+    settings.instance.mkdir(mode=0o700, parents=True, exist_ok=True)
+    app = Flask("cwportal", instance_path=str(settings.instance))
+    app.config.from_mapping(config or {})
+    if settings.database_url is None:
+        _private(settings.instance / "cwportal.sqlite")
+    engine = open_engine(settings)  # the portal is a host like any other: its engine is its own, on the same database
+    CWPortal(app, source=StandaloneSource(engine), broker=broker)
+    app.extensions[OWN_PORTAL] = OwnPortal(engine)
+    return app
+
+
+def _private(database: Path) -> None:
+    """An SQLite file, and what SQLite puts beside it, is readable by its owner only."""
+    os.close(os.open(database, os.O_RDWR | os.O_CREAT, 0o600))
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPortal:
+    """What commands may ask of the portal's own data; see `commands.context.Portal`."""
+
+    engine: Engine
+
+    def migrate(self) -> None:
+        """Create or migrate the portal's tables."""
+        migrate.upgrade(self.engine)
+
+    def is_current(self) -> bool:
+        """Whether the portal's tables are there in the newest schema."""
+        return migrate.is_current(self.engine)
+
+    def load(self, directory: Path, progress: Progress) -> tuple[dict[str, int], tuple[str, ...]]:
+        """Import a directory of CSV files: rows by kind, and CSV files that were not looked at. BadFile."""
+        from cwportal.standalone.load import load
+
+        report = load(self.engine, directory, progress)
+        return report.rows, report.ignored
+
+    def add_user(self, email: str, partner_id: str, role: str, password: str) -> None:
+        """A new login. UnknownPartner, UsageError."""
+        from cwportal.standalone.staff import add_staff
+
+        add_staff(self.engine, email, partner_id, role, password)
+
+    def dispose(self) -> None:
+        """Close pooled connections."""
+        self.engine.dispose()

@@ -1,5 +1,6 @@
 """For WSGI servers: `waitress-serve wsgi:app`."""
 
 from cwportal.app import create_app
+from cwportal.dev import valkey
 
-app = create_app()
+app = create_app(broker=valkey.ensure)

@@ -11,6 +11,7 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import Engine
 
+from cwportal.commands import group
 from cwportal.commands.context import OWN_PORTAL, Progress
 from cwportal.config import Config
 from cwportal.plugin import CWPortal, open_engine
@@ -18,9 +19,7 @@ from cwportal.standalone import migrate
 from cwportal.standalone.source import StandaloneSource
 
 
-def create_app(
-    config: Mapping[str, Any] | None = None, *, broker: Callable[[Path], str] | None = None
-) -> Flask:
+def create_app(config: Mapping[str, Any] | None = None, *, broker: Callable[[Path], str] | None = None) -> Flask:
     """The application. `config` (CWPORTAL_* and Flask's own keys) comes before the environment. Migrates nothing.
 
     The instance folder is created with mode 700 if it is not there. Raises ConfigurationError.
@@ -34,6 +33,7 @@ def create_app(
     engine = open_engine(settings)  # the portal is a host like any other: its engine is its own, on the same database
     CWPortal(app, source=StandaloneSource(engine), broker=broker)
     app.extensions[OWN_PORTAL] = OwnPortal(engine)
+    app.cli.add_command(group.commands(own_portal=True))
     return app
 
 

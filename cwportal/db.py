@@ -180,4 +180,5 @@ def is_migrated(engine: Engine, package: str, version_table: str) -> bool:
     with engine.execution_options(**{_READ_ONLY: True}).connect() as connection:
         if not inspect(connection).has_table(version_table):
             return False
-        return connection.scalar(text(f"SELECT version_num FROM {version_table}")) == newest  # noqa: S608
+        found = connection.scalar(text(f"SELECT version_num FROM {version_table}"))  # noqa: S608
+    return found is not None and str(found) == newest

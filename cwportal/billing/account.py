@@ -17,6 +17,7 @@ from cwportal.billing.others import settle_others
 from cwportal.billing.part import plan_part
 from cwportal.billing.parts import Parts
 from cwportal.billing.products import cost_right, product_change, resolve, wanted_cost
+from cwportal.billing.users import plan_users
 from cwportal.billing.values import AccountInput, AccountPlan, AgreementFacts, Context, Finding
 from cwportal.vocabulary import AccountStatus, Action, Effect, Kind, PlanState, Severity
 
@@ -48,6 +49,7 @@ def plan_account(account: AccountInput, context: Context) -> AccountPlan:
     findings += [
         finding("unconfirmed_write", one.message, part_number=one.part_number, addition_id=candidate)
         for one in account.unconfirmed
+        if not one.users
         for candidate in one.candidates or (None,)
     ]
     draft, taken_over = _plan_parts(account, agreement, parts, context)
@@ -59,6 +61,9 @@ def plan_account(account: AccountInput, context: Context) -> AccountPlan:
     draft.findings += findings
     if not account.charges.groups and not account.charges.blocked and account.status is not AccountStatus.CLOSED:
         draft.findings += _vanished(account, draft)
+    users, about_users = plan_users(account, context)
+    draft.changes += users
+    draft.findings += about_users
     return _plan(account, context, draft, taken_over)
 
 

@@ -17,7 +17,10 @@ _PLACES = {Kind.COMPANY: 0, Kind.CONTACT: 1, Kind.AGREEMENT: 2}
 
 
 def in_order(changes: Iterable[Change]) -> tuple[Change, ...]:
-    """Company, contact and agreement first; then what lowers the bill, then what leaves it, then what raises it, creations last; the same for any input order."""
+    """Company, contact and agreement first; then what lowers the bill, then what leaves it, then what raises it, creations last.
+
+    The same for any input order.
+    """
     return tuple(
         sorted(
             changes,

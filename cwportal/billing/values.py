@@ -12,6 +12,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from cwportal.billing.users_file import UsersInput
 from cwportal.portal import Address
 from cwportal.vocabulary import (
     AccountStatus,
@@ -192,11 +193,15 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Unconfirmed:
-    """A write of an earlier run that ConnectWise has not confirmed and that still needs time or a person."""
+    """A write of an earlier run that ConnectWise has not confirmed and that still needs time or a person.
+
+    `users`: it concerns the list of users, and only that waits.
+    """
 
     message: str
     part_number: str | None = None
     candidates: tuple[int, ...] = ()
+    users: bool = False
 
 
 # --- the rules chosen -------------------------------------------------------------------------------------------------
@@ -280,7 +285,8 @@ class Context:
 class AccountInput:
     """Everything about one account.
 
-    `company_id`/`agreement_id` are the mapping (None = not mapped, or still to be created as `wish` says); `company`/`agreement` what was read of them (None = gone).
+    `company_id`/`agreement_id` are the mapping (None = not mapped, or still to be created as `wish` says); `company`/`agreement` what was
+    read of them (None = gone).
     `lines`: ledger rows of this account on this agreement. `stray_lines`: its ledger rows on other agreements (remapped).
     `other_lines`: ledger rows of other accounts on this agreement. `exported_before`: a run has written or adopted for it before.
     """
@@ -301,6 +307,7 @@ class AccountInput:
     other_lines: tuple[LedgerLine, ...] = ()
     decisions: Mapping[int, Decision] = field(default_factory=dict)
     unconfirmed: tuple[Unconfirmed, ...] = ()
+    users: UsersInput | None = None
     exported_before: bool = False
     wish: Wish | None = None
 

@@ -10,7 +10,7 @@ from typing import IO, Any
 import click
 
 from cwportal.commands.text import clean
-from cwportal.errors import BadFile, CWPortalError
+from cwportal.errors import BadFile, CWPortalError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,11 @@ COMMANDS: Mapping[str, Entry] = {
     "worker": Entry("cwportal.commands.worker:worker", "Carry out exports from the queue."),
     "tick": Entry("cwportal.commands.worker:tick", "Do once what the scheduler does again and again."),
     "scheduler": Entry("cwportal.commands.worker:scheduler", "Start exports when they are due."),
-    "refresh": Entry("cwportal.commands.later:refresh", "Read companies and agreements into the directory."),
+    "refresh": Entry("cwportal.commands.refresh:refresh", "Read companies and agreements into the directory."),
     "suggest": Entry("cwportal.commands.later:suggest", "Suggest companies for accounts."),
     "match": Entry("cwportal.commands.later:match", "Suggestions for two lists of names."),
     "disable": Entry("cwportal.commands.later:disable", "Forget a partner's connection and settings."),
-    "doctor": Entry("cwportal.commands.later:doctor", "Look for what is wrong with this installation."),
+    "doctor": Entry("cwportal.commands.doctor:doctor", "Look for what is wrong with this installation."),
 }
 """Every command of `flask cwportal …`. The script `cwportal` adds the simulator."""
 
@@ -51,17 +51,24 @@ _OWN_PORTAL = frozenset({"load", "user"})
 
 
 class Failure(click.ClickException):
-    """An error of ours as Click shows it: its sentence on standard error, its exit status."""
+    """An error of ours as Click shows it: its sentence on standard error, status 1."""
+
+    exit_code = CWPortalError.exit_code
 
     def __init__(self, error: CWPortalError) -> None:
         super().__init__(str(error))
-        self.exit_code = error.exit_code
         self._several = isinstance(error, BadFile) and len(error.problems) > 1
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print it, harmless for a terminal."""
         text = clean(self.message)
         click.echo(f"Error:\n{text}" if self._several else f"Error: {text}", file=file, err=file is None)
+
+
+class Refusal(Failure):
+    """What could not be carried out as it was asked: status 2."""
+
+    exit_code = UsageError.exit_code
 
 
 class Commands(click.Group):
@@ -94,7 +101,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except CWPortalError as error:
-            raise Failure(error) from error
+            raise (Refusal if isinstance(error, UsageError) else Failure)(error) from error
 
 
 _HELP = "ConnectWise integration of a partner portal. Data goes to standard output, everything else to standard error."

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from urllib.parse import quote_plus
 
 MAX_URL = 8000
@@ -53,6 +54,18 @@ def all_of(*conditions: str) -> str:
     if len(parts) < 2:
         return "".join(parts)
     return " and ".join(f"({part})" if " or " in part else part for part in parts)
+
+
+def updated_since(instant: datetime | None) -> str:
+    """Rows changed after an instant of ConnectWise's own clock; "" for None. Datetimes are UTC, to the second, in square brackets.
+
+    `>` and not `>=`: one server was seen to answer the latter with nothing (contract section 3).
+    """
+    if instant is None:
+        return ""
+    if instant.tzinfo is None:
+        raise ValueError("naive datetime")
+    return f"lastUpdated > [{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}]"
 
 
 def _batches(values: Iterable[str], room: int, separator: str) -> Iterator[list[str]]:

@@ -83,6 +83,13 @@ class Fields:
             raise self._wrong(name)
         return number
 
+    def count(self, name: str) -> int | None:
+        """A whole number from 0 on, None where absent."""
+        value = self._value(name)
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+            raise self._wrong(name)
+        return value
+
     def day(self, name: str) -> date | None:
         """The calendar date of a date that ConnectWise keeps as midnight UTC; never moved through a zone."""
         value = self._value(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import TypeVar
 
 from cwportal.connectwise import conditions, protocol
@@ -131,13 +132,15 @@ class Reader:
         rows = self._pages.rows(AGREEMENTS, f"company/id = {company_id}", {"fields": _AGREEMENT_FIELDS})
         return [Agreement.from_json(row) for row in rows]
 
-    def iterate_companies(self) -> Iterator[Company]:
-        """All companies, deleted ones too, by id; streams page by page."""
-        return map(Company.from_json, self._pages.rows(COMPANIES, extra={"fields": _COMPANY_FIELDS}))
+    def iterate_companies(self, updated_since: datetime | None = None) -> Iterator[Company]:
+        """All companies, deleted ones too, by id; streams page by page. `updated_since`: only those changed after it."""
+        where = conditions.updated_since(updated_since)
+        return map(Company.from_json, self._pages.rows(COMPANIES, where, {"fields": _COMPANY_FIELDS}))
 
-    def iterate_agreements(self) -> Iterator[Agreement]:
-        """All agreements, ended ones too, by id; streams page by page."""
-        return map(Agreement.from_json, self._pages.rows(AGREEMENTS, extra={"fields": _AGREEMENT_FIELDS}))
+    def iterate_agreements(self, updated_since: datetime | None = None) -> Iterator[Agreement]:
+        """All agreements, ended ones too, by id; streams page by page. `updated_since`: only those changed after it."""
+        where = conditions.updated_since(updated_since)
+        return map(Agreement.from_json, self._pages.rows(AGREEMENTS, where, {"fields": _AGREEMENT_FIELDS}))
 
     def billing_cycles(self) -> list[BillingCycle]:
         """How often agreements bill."""

@@ -257,17 +257,18 @@ class NamedItem:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """`/system/documents`."""
+    """`/system/documents`. `size` in bytes, None where ConnectWise does not tell."""
 
     id: int
     title: str
     file_name: str
+    size: int | None
 
     @classmethod
     def from_json(cls, data: object) -> Document:
         """From the API's JSON."""
         row = Fields(data, "document")
-        return cls(id=row.identity(), title=row.text("title"), file_name=row.text("fileName"))
+        return cls(id=row.identity(), title=row.text("title"), file_name=row.text("fileName"), size=row.count("size"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,10 @@ from cwportal.connectwise.answers import Answer, RawAnswer
 from cwportal.connectwise.companyinfo import CompanyInfo, parse_company_info
 from cwportal.connectwise.gate import Gate
 from cwportal.connectwise.guard import AddressGuard
+from cwportal.connectwise.multipart import Files, MultipartBody
 from cwportal.connectwise.protocol import Credentials, Endpoint
 from cwportal.connectwise.site import Site
-from cwportal.connectwise.wire import MAX_BYTES, Files, Parameters, Wire
+from cwportal.connectwise.wire import MAX_BYTES, Parameters, Wire
 
 TRIES = 4
 
@@ -94,8 +95,8 @@ class Transport:
         return self._call("DELETE", path)
 
     def upload(self, path: str, fields: Mapping[str, str], files: Files) -> Answer:
-        """POST multipart/form-data, once. `files`: part name -> (file name, content, media type)."""
-        return self._call("POST", path, form=fields, files=files)
+        """POST multipart/form-data, once; the files are streamed."""
+        return self._call("POST", path, body=MultipartBody(fields, files))
 
     def _call(
         self,
@@ -103,16 +104,12 @@ class Transport:
         path: str,
         *,
         params: Parameters | None = None,
-        body: bytes | None = None,
-        form: Mapping[str, str] | None = None,
-        files: Files | None = None,
+        body: bytes | MultipartBody | None = None,
     ) -> Answer:
         def once(endpoint: Endpoint) -> Answer:
             def send() -> RawAnswer:
                 url = endpoint.url(path)
-                return self._wire.send(
-                    method, path, url=url, headers=self._headers, params=params, body=body, form=form, files=files
-                )
+                return self._wire.send(method, path, url=url, headers=self._headers, params=params, body=body)
 
             return self._repeated(method, send)
 

@@ -18,6 +18,7 @@ from urllib3.exceptions import ReadTimeoutError
 from cwportal.connectwise import errors
 from cwportal.connectwise.answers import RawAnswer
 from cwportal.connectwise.guard import AddressGuard
+from cwportal.connectwise.multipart import MultipartBody
 from cwportal.connectwise.sockets import Budget, guarded_pools
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -25,7 +26,6 @@ _IDLE = 20.0
 _CHUNK = 64 * 1024
 
 Parameters = Mapping[str, str]
-Files = Mapping[str, tuple[str, bytes, str]]
 
 
 class _GuardedAdapter(HTTPAdapter):
@@ -101,9 +101,7 @@ class Wire:
         url: str,
         headers: Mapping[str, str],
         params: Parameters | None = None,
-        body: bytes | None = None,
-        form: Mapping[str, str] | None = None,
-        files: Files | None = None,
+        body: bytes | MultipartBody | None = None,
     ) -> RawAnswer:
         """One request over the wire, its answer read within the budget. Raises only our errors, without their causes:
         those hold the Authorization header."""
@@ -117,9 +115,8 @@ class Wire:
                 method,
                 url,
                 params=params,
-                data=form if files is not None else body,
-                files=files,
-                headers={**headers, "Content-Type": "application/json"} if body is not None else headers,
+                data=body,
+                headers=headers if body is None else {**headers, "Content-Type": _content_type(body)},
                 timeout=(self._timeout, self._timeout),
                 allow_redirects=False,
                 stream=True,
@@ -163,6 +160,10 @@ class Wire:
         if monotonic() - entry.last_used > _IDLE:
             entry.session.close()
         return entry
+
+
+def _content_type(body: bytes | MultipartBody) -> str:
+    return body.content_type if isinstance(body, MultipartBody) else "application/json"
 
 
 def _translated(cause: Exception, method: str, path: str) -> errors.ConnectWiseError:

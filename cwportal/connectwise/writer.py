@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cwportal.connectwise.fields import Fields
+from cwportal.connectwise.multipart import Content
 from cwportal.connectwise.reader import AGREEMENTS, CATALOG, COMPANIES
 from cwportal.connectwise.records import Addition, Agreement, Company, Document, NamedItem, Product
 from cwportal.connectwise.session import Transport
@@ -65,9 +66,12 @@ class Writer:
         return NamedItem.from_json(self._transport.post("/procurement/types", fields).data)
 
     def upload_document(
-        self, agreement_id: int, *, title: str, file_name: str, content: bytes, media_type: str = "text/csv"
+        self, agreement_id: int, *, title: str, file_name: str, content: Content, media_type: str = "text/csv"
     ) -> Document:
-        """Attach a file to an agreement, hidden from the customer portal (`privateFlag`; contract section 8)."""
+        """Attach a file to an agreement, hidden from the customer portal (`privateFlag`; contract section 8).
+
+        An open file is streamed, and read from its start again where the request is repeated.
+        """
         parts = {"recordType": "Agreement", "recordId": str(agreement_id), "title": title, "privateFlag": "true"}
         answer = self._transport.upload("/system/documents", parts, {"file": (file_name, content, media_type)})
         return Document.from_json(answer.data)

@@ -12,7 +12,7 @@ import os
 import selectors
 import signal
 import socket
-import subprocess
+import subprocess  # nosec B404
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -135,7 +135,7 @@ class Supervisor:
     def _start(self, child: _Child) -> None:
         program = child.program
         try:
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # nosec B603
                 list(program.command),
                 env={**os.environ, "PYTHONUNBUFFERED": "1", **program.environ},
                 stdin=subprocess.DEVNULL,

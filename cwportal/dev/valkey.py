@@ -14,7 +14,7 @@ import hashlib
 import os
 import re
 import socket
-import subprocess
+import subprocess  # nosec B404
 import sys
 import tempfile
 import time
@@ -107,7 +107,7 @@ def serve(instance: Path) -> None:
             if lock is not None:
                 os.set_inheritable(lock, True)
                 command = [*_command(instance), "--loglevel", "warning"]
-                os.execv(command[0], command)  # noqa: S606
+                os.execv(command[0], command)  # noqa: S606  # nosec B606
         if time.monotonic() > deadline:  # others start it again and again
             raise ValkeyFailed(_trouble(instance, "is started by somebody else"))
 
@@ -204,7 +204,7 @@ def _start(instance: Path, lock: int) -> None:
     """Start a server of its own in the background; it inherits the lock."""
     log = _folder(instance) / LOG
     log.unlink(missing_ok=True)  # of the former server: a log of one life tells enough
-    done = subprocess.run(
+    done = subprocess.run(  # nosec B603
         [*_command(instance), "--daemonize", "yes", "--logfile", str(log)],
         pass_fds=(lock,),
         stdin=subprocess.DEVNULL,

@@ -8,6 +8,7 @@ Must never: query, commit, decide about money, or know the host's tables.
 from cwportal.models.audit import AuditEntry
 from cwportal.models.connection import Connection
 from cwportal.models.decision import LineDecision
+from cwportal.models.directory import Directory, DirectoryAgreement, DirectoryCompany, DirectoryEntry
 from cwportal.models.ledger import LedgerAddition, LedgerCatalogProduct
 from cwportal.models.mapping import Mapping
 from cwportal.models.run import Run, RunAccount, RunChange
@@ -16,6 +17,10 @@ from cwportal.models.settings import Settings
 __all__ = [
     "AuditEntry",
     "Connection",
+    "Directory",
+    "DirectoryAgreement",
+    "DirectoryCompany",
+    "DirectoryEntry",
     "LedgerAddition",
     "LedgerCatalogProduct",
     "LineDecision",

@@ -29,11 +29,12 @@ MISSING = "missing"
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """An open client: the reader for everyone, the transport for counting and, in apply, for the writer."""
+    """An open client: the reader for everyone, the transport for counting and, in apply, for the writer with its gate."""
 
     tenant: str
     read: Reader
     transport: Transport
+    gate: ConnectionGate
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ def open_client(runtime: Runtime, partner_id: str) -> Iterator[Client]:
     endpoint = parse_site(row.site, runtime.config.allowed_sites).endpoint(row.codebase)
     gate = ConnectionGate(runtime, partner_id)
     with _transport(runtime, credentials, endpoint, gate, on_codebase=remember) as transport:
-        yield Client(row.tenant, Reader(transport), transport)
+        yield Client(row.tenant, Reader(transport), transport, gate)
 
 
 def tenants_in_use(runtime: Runtime, partner_id: str) -> str | None:

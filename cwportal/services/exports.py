@@ -21,6 +21,7 @@ from cwportal.runtime import Runtime
 from cwportal.services import outcome, runs
 from cwportal.services.apply import intents, store
 from cwportal.services.apply.additions import apply_account
+from cwportal.services.apply.creation import create_first
 from cwportal.services.apply.journal import Journal
 from cwportal.services.apply.products import apply_products
 from cwportal.services.apply.work import Work
@@ -251,7 +252,10 @@ class _ExportRun:
             self._written.add(current.plan.account_id)
             with self._runtime.database.read() as session:
                 changes = store.planned(session, self._lease.run_id, account_id=current.plan.account_id)
-            apply_account(work, current.plan, changes, current.rows)
+            plan, changes = create_first(work, self._material[current.plan.account_id], current.plan, changes)
+            if plan is not current.plan:
+                self._planned[plan.account_id] = replace(current, plan=plan)
+            apply_account(work, plan, changes, current.rows)
 
         with ThreadPoolExecutor(self._runtime.config.concurrency, thread_name_prefix="apply") as pool:
             futures = [pool.submit(one, planned) for planned in chosen]
@@ -267,7 +271,7 @@ class _ExportRun:
         """The plan if what it was made from is recent or unchanged; else a new one, if that may be written; else None."""
         plan = planned.plan
         age = self._runtime.clock() - planned.read_at
-        if plan.state is PlanState.EMPTY or age <= timedelta(seconds=READ_FRESH):
+        if plan.state is PlanState.EMPTY or plan.agreement_id is None or age <= timedelta(seconds=READ_FRESH):
             return planned
         material = self._material[plan.account_id]
         try:

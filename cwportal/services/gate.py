@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from sqlalchemy import or_, select, update
@@ -21,9 +24,25 @@ class ConnectionGate:
     def __init__(self, runtime: Runtime, partner_id: str) -> None:
         self._runtime = runtime
         self._partner_id = partner_id
+        self._threads = threading.local()
+
+    @contextmanager
+    def sending(self, last_check: Callable[[], None]) -> Iterator[None]:
+        """Within the block, `last_check` is called after every wait, right before each request of this thread; it raises to stop it."""
+        self._threads.last_check = last_check
+        try:
+            yield
+        finally:
+            self._threads.last_check = None
 
     def wait(self) -> None:
         """Return when a request may go out; `RateLimitedLong` if that is more than 15 minutes off."""
+        self._wait()
+        last_check: Callable[[], None] | None = getattr(self._threads, "last_check", None)
+        if last_check is not None:
+            last_check()
+
+    def _wait(self) -> None:
         while True:
             now = self._runtime.clock()
             until = self._until()

@@ -24,6 +24,8 @@ from cwportal.services.connection import Client, open_client
 COLUMNS = ("account_id", "company", "agreement", "export")
 NAME_COLUMNS = ("account_name", "company_name", "agreement_name")
 _Record = TypeVar("_Record", Company, Agreement)
+NEW = "new"
+"""In the columns company and agreement: create it."""
 _YES = {"yes": True, "no": False, "": False}
 
 
@@ -42,6 +44,10 @@ class _Chosen:
     company: Company | None
     agreement: Agreement | None
 
+    @property
+    def mapped(self) -> bool:
+        return self.line.agreement != ""
+
 
 @dataclass(frozen=True, slots=True)
 class Imported:
@@ -56,7 +62,8 @@ def import_file(runtime: Runtime, partner_id: str, text: str, *, actor: str) -> 
     """Replace the mapping of every account named in the file, all or nothing.
 
     Columns `account_id,company,agreement,export` (those of `map export` are accepted and its name columns ignored). company and agreement:
-    a bare integer = ConnectWise id, `identifier:X` (companies), `name:X`; both empty = unmap. `BadFile` names every bad row.
+    a bare integer = ConnectWise id, `identifier:X` (companies), `name:X`, or `new`; both empty = unmap. `BadFile` names every bad row.
+    What `new` stands for is created by the next export; the same `new` given again later means what was created then.
     """
     accounts = {account.id: account for account in runtime.source.accounts(partner_id)}
     problems: list[str] = []
@@ -79,13 +86,13 @@ def export_rows(runtime: Runtime, partner_id: str) -> Iterator[list[str]]:
     yield [*COLUMNS, *NAME_COLUMNS]
     for account in accounts:
         row = mapped.get(account.id)
-        if row is None or row.cw_agreement_id is None:
+        if row is None or not row.mapped:
             yield [account.id, "", "", "no", account.name, "", ""]
         else:
             yield [
                 account.id,
-                str(row.cw_company_id),
-                str(row.cw_agreement_id),
+                NEW if row.cw_company_id is None else str(row.cw_company_id),
+                NEW if row.cw_agreement_id is None else str(row.cw_agreement_id),
                 "yes" if row.export else "no",
                 account.name,
                 row.company_name,
@@ -149,9 +156,12 @@ def _line(
         )
     elif not row["company"] and export == "yes":
         problems.append(f"line {number}, column export: yes, but no company and agreement are given.")
-    if "new" in (row["company"].lower(), row["agreement"].lower()):
-        problems.append(f"line {number}: `new` is not yet available. Create it in ConnectWise and give its id or name.")
-    return None if len(problems) > count else _Line(number, account_id, row["company"], row["agreement"], _YES[export])
+    company, agreement = (NEW if row[name].lower() == NEW else row[name] for name in ("company", "agreement"))
+    if company == NEW and agreement and agreement != NEW:
+        problems.append(
+            f"line {number}, column agreement: {agreement!r} cannot belong to a company that is still to be created. Write new."
+        )
+    return None if len(problems) > count else _Line(number, account_id, company, agreement, _YES[export])
 
 
 def _resolve(read: Reader, lines: list[_Line], problems: list[str]) -> list[_Chosen]:
@@ -161,7 +171,7 @@ def _resolve(read: Reader, lines: list[_Line], problems: list[str]) -> list[_Cho
     found_agreements: dict[int, list[Agreement]] = {}
     chosen = []
     for line in lines:
-        if not line.company:
+        if line.company in ("", NEW):
             chosen.append(_Chosen(line, None, None))
             continue
         if line.company not in found_companies:
@@ -171,6 +181,9 @@ def _resolve(read: Reader, lines: list[_Line], problems: list[str]) -> list[_Cho
             continue
         if company.deleted:
             problems.append(f"line {line.number}, column company: {company.name!r} is in ConnectWise's recycle bin.")
+            continue
+        if line.agreement == NEW:
+            chosen.append(_Chosen(line, company, None))
             continue
         if _is_id(line.agreement):
             hits = [by_id[int(line.agreement)]] if int(line.agreement) in by_id else []
@@ -213,7 +226,7 @@ def _single(line: _Line, column: str, hits: list[_Record], problems: list[str]) 
         )
     elif not _is_id(text) and not text.startswith(("name:", "identifier:")):
         problems.append(
-            f"line {line.number}, column {column}: {text!r} is not understood; write an id such as 42, or name:… (companies also identifier:…)."
+            f"line {line.number}, column {column}: {text!r} is not understood; write an id such as 42, name:…, identifier:… (companies) or new."
         )
     else:
         where = " of this company" if column == "agreement" and not _is_id(text) else ""
@@ -264,6 +277,8 @@ def _write(
         if row.account_id in named
     }
     before = {key: (row.tenant, row.cw_agreement_id) for key, row in rows.items()}
+    kept = {item.line.account_id for item in chosen if _asked_before(rows.get(item.line.account_id), tenant, item)}
+    _kept_twice(kept, rows, chosen)
     for row in rows.values():  # clear first, so that two accounts can be swapped in one save
         row.cw_agreement_id = None
     session.flush()
@@ -273,23 +288,48 @@ def _write(
         account_id = item.line.account_id
         row = rows.get(account_id) or Mapping(partner_id=partner_id, account_id=account_id)
         session.add(row)
+        row.export = item.line.export
+        row.changed_at = now
+        if account_id in kept:
+            row.cw_agreement_id = before[account_id][1]
+            continue
         agreement_id = item.agreement.id if item.agreement else None
         if before.get(account_id) != (tenant, agreement_id):
             row.per_cycle_confirmed = False
         row.tenant = tenant
+        row.new_company, row.new_agreement = item.line.company == NEW, item.line.agreement == NEW
+        row.cw_contact_id = None
         row.cw_company_id = item.company.id if item.company else None
         row.cw_agreement_id = agreement_id
         row.company_name = item.company.name if item.company else ""
         row.agreement_name = item.agreement.name if item.agreement else ""
-        row.export = item.line.export
-        row.changed_at = now
     result = Imported(
-        mapped=sum(item.agreement is not None for item in chosen),
-        unmapped=sum(item.agreement is None for item in chosen),
+        mapped=sum(item.mapped for item in chosen),
+        unmapped=sum(not item.mapped for item in chosen),
         exporting=sum(item.line.export for item in chosen),
     )
     audit.record(session, runtime, partner_id, actor, "map_import", mapped=result.mapped, unmapped=result.unmapped)
     return result
+
+
+def _asked_before(row: Mapping | None, tenant: str, item: _Chosen) -> bool:
+    """Whether the same `new` was asked for before: then what was created for it since stays."""
+    if row is None or row.tenant != tenant or item.line.agreement != NEW or not row.new_agreement:
+        return False
+    if item.company is None:
+        return row.new_company
+    return not row.new_company and row.cw_company_id == item.company.id
+
+
+def _kept_twice(kept: set[str], rows: dict[str, Mapping], chosen: list[_Chosen]) -> None:
+    created = {rows[account_id].cw_agreement_id: account_id for account_id in kept}
+    problems = [
+        f"line {item.line.number}, column agreement: agreement {item.agreement.id} was created for account {created[item.agreement.id]}."
+        for item in chosen
+        if item.agreement is not None and item.agreement.id in created
+    ]
+    if problems:
+        raise BadFile(problems)
 
 
 def _taken(session: Session, partner_id: str, tenant: str, chosen: list[_Chosen]) -> None:

@@ -24,25 +24,32 @@ COUNTS = ("created", "updated", "ended", "unchanged", "adopted", "failed", "unkn
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """`everything`: what limits and vanished charges hold is approved. `digests`: exactly these plans, and no other account."""
+    """`everything`: what limits and vanished charges hold is approved. `digests`: exactly these plans, and no other account; None = no
+    particular ones."""
 
     everything: bool
-    digests: Mapping[str, str]
+    digests: Mapping[str, str] | None
 
     def covers(self, plan: AccountPlan) -> bool:
         """Whether this account may be written at all in this run: all may, unless particular plans were approved."""
-        return not self.digests or self.digests.get(plan.account_id) == plan.digest
+        return self.digests is None or self.digests.get(plan.account_id) == plan.digest
 
     def answers(self, plan: AccountPlan) -> bool:
         """Whether holds that a general approval can answer are answered for this plan."""
-        return self.everything or (bool(self.digests) and self.covers(plan))
+        return self.everything or (self.digests is not None and self.covers(plan))
+
+    @property
+    def given(self) -> bool:
+        """Whether a person has approved something in particular, so that limits of the whole run are answered."""
+        return self.everything or self.digests is not None
 
 
 def approval_of(runtime: Runtime, run_id: int) -> Approval:
     """What the run was given when it was asked for."""
     with runtime.database.read() as session:
         stored = session.get_one(Run, run_id).approval
-    return Approval(bool(stored.get("all")), dict(stored.get("accounts", {})))
+    accounts = stored.get("accounts")
+    return Approval(bool(stored.get("all")), None if accounts is None else dict(accounts))
 
 
 def conclude(
@@ -103,7 +110,11 @@ def _outcomes(runtime: Runtime, run_id: int) -> tuple[dict[str, list[Outcome]], 
     query = (
         select(RunChange.account_id, RunChange.kind, RunChange.action, RunChange.outcome, func.count())
         .where(RunChange.run_id == run_id)
-        .where((RunChange.resolved_at.is_(None)) | (RunChange.outcome == Outcome.APPLIED))
+        .where(
+            RunChange.resolved_by_run.is_(None)
+            | (RunChange.resolved_by_run != run_id)
+            | (RunChange.outcome == Outcome.APPLIED)
+        )
         .group_by(RunChange.account_id, RunChange.kind, RunChange.action, RunChange.outcome)
     )
     with runtime.database.read() as session:

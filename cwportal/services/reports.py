@@ -11,16 +11,19 @@ from sqlalchemy import select
 
 from cwportal.billing.scale import canonical
 from cwportal.billing.values import AccountPlan, Change, Finding, Money
+from cwportal.models import Mapping as MappingRow
 from cwportal.models import Run, RunAccount, RunChange
 from cwportal.runtime import Runtime
-from cwportal.services import outcome, runs
+from cwportal.services import ledger, outcome, runs
 from cwportal.services.apply.store import finding_json
 from cwportal.services.exports import PartnerPlan
+from cwportal.vocabulary import Severity
 
 _FINDING = ("code", "severity", "message", "part_number", "addition_id", "amount")
 LOG_COLUMNS = (
     "level",
     "account_id",
+    "code",
     "kind",
     "action",
     "part_number",
@@ -28,12 +31,13 @@ LOG_COLUMNS = (
     "addition_id",
     "before",
     "after",
+    "reason",
     "outcome",
-    "message",
+    "error",
     "attempted_at",
     "finished_at",
 )
-"""Columns of a run's log as CSV: findings have `level` and `message`, changes the rest too."""
+"""Columns of a run's log. `level` is that of a finding, or `change`; `reason` is a finding's message, or why there is a change."""
 
 
 def plan_json(plan: PartnerPlan) -> dict[str, Any]:
@@ -131,6 +135,16 @@ def _stored_finding(stored: Mapping[str, Any]) -> dict[str, Any]:
     return {name: stored.get(name) for name in _FINDING}
 
 
+def agreements(runtime: Runtime, partner_id: str) -> dict[str, str]:
+    """Account -> the agreement and company it is mapped to, by name and id."""
+    query = select(MappingRow).where(MappingRow.partner_id == partner_id, MappingRow.cw_agreement_id.is_not(None))
+    with runtime.database.read() as session:
+        return {
+            row.account_id: f"agreement {row.cw_agreement_id} “{row.agreement_name}” of {row.company_name}"
+            for row in session.scalars(query)
+        }
+
+
 def run_row(runtime: Runtime, run_id: int, *, partner_id: str | None = None) -> Run:
     """The run (detached); UsageError if there is none, or none of this partner."""
     with runtime.database.read() as session:
@@ -163,7 +177,7 @@ def log_rows(runtime: Runtime, run_id: int, *, partner_id: str | None = None) ->
     with runtime.database.read() as session:
         run = runs.find(session, partner_id, run_id)
         if run.error:
-            yield _row(level="error", message=run.error)
+            yield _row(level=Severity.ERROR.value, code="run", reason=run.error)
         for stored in run.findings:
             yield _finding_row("", stored)
         for account in session.scalars(
@@ -186,10 +200,11 @@ def log_rows(runtime: Runtime, run_id: int, *, partner_id: str | None = None) ->
                 part_number=row.part_number,
                 agreement_id=row.cw_agreement_id,
                 addition_id=row.cw_addition_id,
-                before=row.before,
-                after=row.after,
+                before=fields(ledger.decoded(row.before)),
+                after=fields(ledger.decoded(row.after)),
+                reason=row.reason,
                 outcome=row.outcome,
-                message=row.error or row.reason,
+                error=row.error,
                 attempted_at=row.attempted_at.isoformat() if row.attempted_at else None,
                 finished_at=row.finished_at.isoformat() if row.finished_at else None,
             )
@@ -199,10 +214,10 @@ def _finding_row(account_id: str, stored: Mapping[str, Any]) -> dict[str, Any]:
     return _row(
         level=stored["severity"],
         account_id=account_id or None,
-        kind=stored["code"],
+        code=stored["code"],
         part_number=stored["part_number"],
         addition_id=stored.get("addition_id"),
-        message=stored["message"],
+        reason=stored["message"],
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import threading
 from collections.abc import Iterator, Mapping
@@ -10,15 +11,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import delete, func, literal, select, update
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from cwportal.db import Instant
 from cwportal.errors import CWPortalError, RunUnderWay, UsageError
 from cwportal.models import Run, RunAccount, RunChange
 from cwportal.runtime import Runtime
 from cwportal.services.ledger import Owner
 from cwportal.vocabulary import ACTIVE_RUN_STATES, Outcome, RunState, Trigger
+
+_log = logging.getLogger(__name__)
 
 
 class LeaseLost(CWPortalError):
@@ -185,8 +189,15 @@ def _take(session: Session, runtime: Runtime, run: Run, token: str, now: datetim
     run.heartbeat_at = now
     run.state = RunState.READING
     run.started_at = run.started_at or now
-    # What was only planned is planned anew; intents without a known outcome stay and are looked up first.
-    session.execute(delete(RunChange).where(RunChange.run_id == run.id, RunChange.outcome == Outcome.PLANNED))
+    # Everything is planned anew: what was not tried goes, what failed no longer counts; intents without a known outcome stay and
+    # are looked up first.
+    mine = RunChange.run_id == run.id
+    session.execute(delete(RunChange).where(mine, RunChange.outcome.in_([Outcome.PLANNED, Outcome.SKIPPED])))
+    session.execute(
+        update(RunChange)
+        .where(mine, RunChange.outcome == Outcome.FAILED)
+        .values(resolved_at=func.coalesce(RunChange.resolved_at, literal(now, Instant())), resolved_by_run=run.id)
+    )
     session.execute(delete(RunAccount).where(RunAccount.run_id == run.id))
     return Lease(run.id, run.partner_id, run.tenant, token, _end(runtime, now), resumed=resumed)
 
@@ -195,14 +206,17 @@ def _end(runtime: Runtime, now: datetime) -> datetime:
     return now + timedelta(seconds=runtime.config.run_limit)
 
 
+def keep_out(session: Session, lease: Lease) -> None:
+    """Raise LeaseLost if another process has the run, and let none take it up before this transaction ends."""
+    token = session.scalar(select(Run.lease).where(Run.id == lease.run_id).with_for_update(read=True))
+    if token != lease.token:
+        raise LeaseLost(f"Run {lease.run_id} was taken up by another process, which finishes it.")
+
+
 def confirm(session: Session, lease: Lease, now: datetime) -> None:
     """Raise LeaseLost, Cancelled or OutOfTime unless this process may go on. Call it in the transaction of every intent."""
-    row = session.execute(
-        select(Run.lease, Run.cancel_requested).where(Run.id == lease.run_id).with_for_update(read=True)
-    ).one_or_none()
-    if row is None or row.lease != lease.token:
-        raise LeaseLost(f"Run {lease.run_id} was taken up by another process, which finishes it.")
-    if row.cancel_requested:
+    keep_out(session, lease)
+    if session.scalar(select(Run.cancel_requested).where(Run.id == lease.run_id)):
         raise Cancelled(f"Run {lease.run_id} was cancelled; what was written before stays.")
     if now > lease.until:
         raise OutOfTime(
@@ -213,18 +227,21 @@ def confirm(session: Session, lease: Lease, now: datetime) -> None:
 
 @contextmanager
 def heartbeat(runtime: Runtime, lease: Lease) -> Iterator[None]:
-    """Show signs of life four times per lease while the block runs."""
+    """Show signs of life four times per lease while the block runs. One that fails (a busy database) does not end them."""
     stop = threading.Event()
     pause = max(runtime.config.lease / 4, 0.05)
 
     def beat() -> None:
         while not stop.wait(pause):
-            with runtime.database.write() as session:
-                session.execute(
-                    update(Run)
-                    .where(Run.id == lease.run_id, Run.lease == lease.token)
-                    .values(heartbeat_at=runtime.clock())
-                )
+            try:
+                with runtime.database.write() as session:
+                    session.execute(
+                        update(Run)
+                        .where(Run.id == lease.run_id, Run.lease == lease.token)
+                        .values(heartbeat_at=runtime.clock())
+                    )
+            except SQLAlchemyError:
+                _log.warning("The heartbeat of run %s failed; the next one follows.", lease.run_id, exc_info=True)
 
     thread = threading.Thread(target=beat, name=f"heartbeat-{lease.run_id}", daemon=True)
     thread.start()

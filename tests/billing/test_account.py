@@ -117,6 +117,12 @@ def test_lines_are_blocked_by_their_product_too() -> None:
     assert writes(result) == []
 
 
+def test_lines_are_blocked_by_their_part_number_whatever_product_they_have() -> None:
+    result = plan([group(part="disk")], [row(1, product=400)], [line(1, product=400)], blocked=["mail"])
+    assert [change.part_number for change in result.changes] == ["disk"]
+    assert result.money.price_before == 5
+
+
 @pytest.mark.parametrize("ready", [True, False])
 def test_products_not_selected_blocks_the_part_number(ready: bool) -> None:
     using = context(ALL - {Data.PRODUCTS}, products=None if ready else catalog({"mail": ()}))

@@ -14,6 +14,7 @@ CASES = {
     "another cost is another group": ([charge(cost=3), charge(cost=2)], [group(1, 5, 2), group(1, 5, 3)]),
     "5 and 5.0 are one price": ([charge(price="5"), charge(price="5.00")], [group(2)]),
     "prices are compared as they are sent": ([charge(price="5.00004"), charge(price="5")], [group(2)]),
+    "costs are compared as they are sent": ([charge(cost="3.00004"), charge(cost="3")], [group(2)]),
     "quantities are summed exactly and rounded once": ([charge(quantity="0.00005")] * 3, [group("0.0002")]),
     "a group of quantity 0 is no group": ([charge(quantity=0), charge(quantity=1, price=6)], [group(1, 6)]),
     "a quantity that rounds to 0 is no group": ([charge(quantity="0.00004")], []),

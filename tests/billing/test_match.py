@@ -64,6 +64,12 @@ CASES: dict[str, tuple[list[Any], list[Any], list[Any], list[Any]]] = {
         [line(1, 0), line(2, 0, 6)],
         [("update", 1, {"quantity": "3"})],
     ),
+    "(c) the zeroed row of the key, not the first one": (
+        [group(3, 6)],
+        [row(1, 0, 5), row(2, 0, 6)],
+        [line(1, 0, 5), line(2, 0, 6)],
+        [("update", 2, {"quantity": "3"})],
+    ),
     "(d) else any zeroed row": (
         [group(3, 7)],
         [row(1, 0, 5), row(2, 0, 6)],
@@ -165,6 +171,13 @@ ENDING: dict[str, tuple[list[Any], list[Any], list[Any], list[Any], tuple[int, .
         (),
     ),
     "zeroed lines that were deleted stand for nothing": ([group(1)], [row(1)], [line(1), line(2, 0)], [], (2,)),
+    "zeroed lines that were deleted are not asked about while a group has no line": (
+        [group(1)],
+        [],
+        [line(2, 0)],
+        [created(1)],
+        (2,),
+    ),
     "zeroed lines that were ended by hand stand for nothing": (
         [group(1)],
         [row(1), row(2, 0, cancelled=LAST)],

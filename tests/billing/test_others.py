@@ -17,6 +17,7 @@ END = Decision(Answer.END)
 def test_undecided_is_asked_and_nothing_of_that_product_is_guessed() -> None:
     result = plan([group(2), group(part="disk")], [row(9, 4)], other_lines=THEIRS)
     assert (codes(result), result.state) == (["other_account_lines"], PlanState.HELD)
+    assert [change.part_number for change in result.changes] == ["disk"]
     (found,) = result.findings
     assert (found.addition_id, found.amount) == (9, 20)
     assert "take-over|end|end:DATE" in found.message
@@ -65,6 +66,18 @@ def test_end(using: object, decision: Decision, after: dict[str, object], start:
 def test_end_is_not_possible_where_quantity_is_not_exported() -> None:
     result = plan([], [row(9, 4)], other_lines=THEIRS, decisions={9: END}, using=context(ALL - {Data.QUANTITY}))
     assert (writes(result), codes(result)) == ([], ["kept_by_setting"])
+
+
+def test_nothing_is_taken_over_into_a_blocked_part_number() -> None:
+    result = plan(
+        [group(4), group(1, 6)],
+        [row(9, 4)],
+        other_lines=THEIRS,
+        decisions={9: Answer.TAKE_OVER},
+        using=context(ALL - {Data.PRODUCTS}),
+    )
+    assert (writes(result), codes(result), result.taken_over) == ([], ["products_not_selected"], ())
+    assert result.money.price_before == 0
 
 
 def test_end_at_a_day_that_is_too_early_is_asked_again() -> None:

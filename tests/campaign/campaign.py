@@ -29,6 +29,7 @@ RETRY_AFTER = 10
 ON_ITS_WAY = Decimal("0.2")
 """Real seconds in which a request that had passed the gate may still arrive."""
 ANSWERS = {
+    "existing_lines": ("leave", "use"),
     "unconfirmed_write": ("use",),  # a line that our lost write made and a person edited before it could be checked
     "ended_by_hand": ("recreate",),
     "gone": ("recreate",),
@@ -299,9 +300,9 @@ class Campaign:
                 line = finding["addition_id"]
                 if finding["severity"] != "hold" or line is None:
                     continue
-                choices = ANSWERS.get(
-                    finding["code"], ("leave", "use") if finding["code"] == "existing_lines" else ("leave",)
-                )
+                choices = ANSWERS.get(finding["code"])
+                if choices is None:
+                    continue
                 choice = self.random.choice(choices)
                 self.world.decide(row.account_id, line, choice)
                 self.steps.append(f"decided {choice} on {line} of {row.account_id} ({finding['code']})")

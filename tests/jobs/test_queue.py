@@ -7,6 +7,7 @@ import os
 import signal
 import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import cast
@@ -45,6 +46,19 @@ def test_a_second_request_is_told_which_run_is_under_way(crew: Crew) -> None:
     run_id = crew.ask()
     with pytest.raises(RunUnderWay, match=rf"Run {run_id} .*by test, queued"):
         crew.ask()
+
+
+def test_of_many_requests_at_the_same_moment_one_is_a_run(crew: Crew, redis: Redis) -> None:
+    def ask(_: int) -> int | None:
+        try:
+            return crew.ask()
+        except RunUnderWay:
+            return None
+
+    with ThreadPoolExecutor(8) as pool:
+        runs_made = [run_id for run_id in pool.map(ask, range(8)) if run_id is not None]
+    assert len(runs_made) == 1
+    assert redis.llen("rq:queue:cwportal") == 1
 
 
 def test_without_a_connection_nothing_is_requested(crew: Crew) -> None:

@@ -1,4 +1,4 @@
-"""Everything of the first release: connections, settings, mappings, decisions, ledger, runs and audit."""
+"""Everything of the first release: connections, settings, mappings, decisions, directory, ledger, runs and audit."""
 
 from __future__ import annotations
 
@@ -53,6 +53,78 @@ def upgrade() -> None:
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint(
             "partner_id", "tenant", "account_id", "cw_addition_id", name=op.f("pk_cwportal_decision")
+        ),
+    )
+    op.create_table(
+        "cwportal_directory",
+        sa.Column("partner_id", sa.String(length=100), nullable=False),
+        sa.Column("tenant", sa.String(length=400), nullable=False),
+        sa.Column("generation", sa.Integer(), nullable=True),
+        sa.Column("staging", sa.Integer(), nullable=True),
+        sa.Column("last_generation", sa.Integer(), nullable=False),
+        sa.Column("read_to", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("full_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("refreshed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("failed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("partner_id", "tenant", name=op.f("pk_cwportal_directory")),
+    )
+    op.create_table(
+        "cwportal_directory_agreement",
+        sa.Column("partner_id", sa.String(length=100), nullable=False),
+        sa.Column("tenant", sa.String(length=400), nullable=False),
+        sa.Column("generation", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("cw_agreement_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("cw_company_id", sa.Integer(), nullable=True),
+        sa.Column("cw_type_id", sa.Integer(), nullable=True),
+        sa.Column("cw_cycle_id", sa.Integer(), nullable=True),
+        sa.Column("cw_parent_id", sa.Integer(), nullable=True),
+        sa.Column("cancelled", sa.Boolean(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=True),
+        sa.Column("starts_on", sa.Date(), nullable=True),
+        sa.Column("ends_on", sa.Date(), nullable=True),
+        sa.Column("bills_from", sa.Date(), nullable=True),
+        sa.Column("currency", sa.String(length=3), nullable=True),
+        sa.PrimaryKeyConstraint(
+            "partner_id", "tenant", "generation", "cw_agreement_id", name=op.f("pk_cwportal_directory_agreement")
+        ),
+    )
+    op.create_index(
+        "ix_cwportal_directory_agreement_company",
+        "cwportal_directory_agreement",
+        ["partner_id", "tenant", "generation", "cw_company_id"],
+        unique=False,
+    )
+    op.create_table(
+        "cwportal_directory_company",
+        sa.Column("partner_id", sa.String(length=100), nullable=False),
+        sa.Column("tenant", sa.String(length=400), nullable=False),
+        sa.Column("generation", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("cw_company_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("identifier", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("search", sa.Text(), nullable=False),
+        sa.Column("deleted", sa.Boolean(), nullable=False),
+        sa.Column("cw_status_id", sa.Integer(), nullable=True),
+        sa.Column("cw_contact_id", sa.Integer(), nullable=True),
+        sa.PrimaryKeyConstraint(
+            "partner_id", "tenant", "generation", "cw_company_id", name=op.f("pk_cwportal_directory_company")
+        ),
+    )
+    op.create_table(
+        "cwportal_directory_entry",
+        sa.Column("partner_id", sa.String(length=100), nullable=False),
+        sa.Column("tenant", sa.String(length=400), nullable=False),
+        sa.Column("generation", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.String(length=30), nullable=False),
+        sa.Column("cw_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("inactive", sa.Boolean(), nullable=False),
+        sa.Column("preset", sa.Boolean(), nullable=False),
+        sa.Column("billing_options", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint(
+            "partner_id", "tenant", "generation", "kind", "cw_id", name=op.f("pk_cwportal_directory_entry")
         ),
     )
     op.create_table(
@@ -128,6 +200,9 @@ def upgrade() -> None:
         sa.Column("agreement_name", sa.String(length=200), nullable=False),
         sa.Column("export", sa.Boolean(), nullable=False),
         sa.Column("per_cycle_confirmed", sa.Boolean(), nullable=False),
+        sa.Column("new_company", sa.Boolean(), nullable=False),
+        sa.Column("new_agreement", sa.Boolean(), nullable=False),
+        sa.Column("cw_contact_id", sa.Integer(), nullable=True),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("partner_id", "account_id", name=op.f("pk_cwportal_mapping")),
         sa.UniqueConstraint("tenant", "cw_agreement_id", name=op.f("uq_cwportal_mapping_tenant_cw_agreement_id")),
@@ -261,6 +336,10 @@ def downgrade() -> None:
         "cwportal_mapping",
         "cwportal_ledger_product",
         "cwportal_ledger_addition",
+        "cwportal_directory_entry",
+        "cwportal_directory_company",
+        "cwportal_directory_agreement",
+        "cwportal_directory",
         "cwportal_decision",
         "cwportal_connection",
         "cwportal_audit",

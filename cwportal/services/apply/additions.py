@@ -7,11 +7,13 @@ what depends on it: what raises the bill waits for what lowers it, and a lost cr
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from cwportal.billing.order import may_apply
@@ -23,10 +25,8 @@ from cwportal.services import ledger
 from cwportal.services.apply.journal import Done, Intent
 from cwportal.services.apply.store import Stored
 from cwportal.services.apply.work import Work
+from cwportal.services.runs import confirm
 from cwportal.vocabulary import Action, Outcome
-
-_SENT_LATE = 0.5
-"""Part of CWPORTAL_SETTLE after which an intent that was not sent yet is too old to be sent (a paused process)."""
 
 
 @dataclass(slots=True)
@@ -99,7 +99,7 @@ def _apply(work: Work, account: _Account, stored: Stored) -> None:
     started = work.journal.start(Intent(stored.id, change.after, known, product_id), account.done)
     account.done = None
     try:
-        echo = _write(work, account, change, fields, started)
+        echo = work.send(stored.id, started, lambda: _write(work, account, change, fields))
     except ConnectWiseError as error:
         _failed(work, account, stored, error)
         return
@@ -121,14 +121,7 @@ def _applied(work: Work, account: _Account, stored: Stored, echo: Row) -> Done:
     return Done(stored.id, Outcome.APPLIED, ledger=keep, addition_id=echo.id, product_id=echo.product_id)
 
 
-def _write(work: Work, account: _Account, change: Change, fields: dict[str, Any], started: Any) -> Row:
-    age = (work.runtime.clock() - started).total_seconds()
-    settle = work.runtime.config.settle
-    if settle and age > settle * _SENT_LATE:
-        raise ConnectWiseError(
-            "This process was held up between noting the write and sending it, so it was not sent. Start the export again.",
-            certainty="not_sent",
-        )
+def _write(work: Work, account: _Account, change: Change, fields: dict[str, Any]) -> Row:
     agreement_id = account.plan.agreement_id or 0
     if change.action is Action.CREATE:
         return ledger.row_of(work.writer.create_addition(agreement_id, fields))
@@ -199,7 +192,9 @@ def note_product(session: Session, runtime: Runtime, owner: ledger.Owner, part_n
             LedgerCatalogProduct.part_number == part_number,
         )
     )
-    if present is None:
+    if present is not None:
+        return
+    with suppress(IntegrityError), session.begin_nested():  # another thread of this run has noted it just now
         session.add(
             LedgerCatalogProduct(
                 partner_id=owner.partner_id,
@@ -219,6 +214,7 @@ def _ledger_only(work: Work, plan: AccountPlan) -> None:
         return
     keys: dict[int, GroupKey] = {rekey.addition_id: rekey.key for rekey in plan.rekeys}
     with work.runtime.database.durable() as session:
+        confirm(session, work.lease, work.runtime.clock())
         for addition_id in {*keys, *plan.taken_over, *plan.closed}:
             row: LedgerAddition | None = ledger.find(session, work.lease.tenant, plan.agreement_id or 0, addition_id)
             if row is None:

@@ -17,6 +17,7 @@ from cwportal.connectwise.errors import ConnectWiseError, NotFound
 from cwportal.models import LedgerAddition, LineDecision, RunChange
 from cwportal.runtime import Runtime
 from cwportal.services import ledger, runs
+from cwportal.services.apply import created
 from cwportal.services.apply.additions import written
 from cwportal.services.apply.products import put as put_product
 from cwportal.services.apply.store import change_of
@@ -77,14 +78,14 @@ def look_up(runtime: Runtime, client: Client, partner_id: str, lease: Lease | No
         settled_at = (change.attempted_at or runtime.clock()) + timedelta(seconds=runtime.config.settle)
         if change.run_id in theirs:
             found = Unconfirmed(
-                "An export under way is writing this line. Look again when it has ended.", change.part_number
+                "An export under way is writing this line. Look again when it has ended.", change.part_number or None
             )
         elif settled_at > runtime.clock():
             ready.append(settled_at)
             found = Unconfirmed(
                 f"A write of run {change.run_id} was not confirmed by ConnectWise. It will be checked after "
                 f"{settled_at:%H:%M:%S} UTC and is never sent twice. Start the export again then.",
-                change.part_number,
+                change.part_number or None,
             )
         else:
             unresolved = lookups.settle(change)
@@ -93,7 +94,7 @@ def look_up(runtime: Runtime, client: Client, partner_id: str, lease: Lease | No
             found = unresolved
         if change.kind == Kind.PRODUCT:
             products[change.part_number] = found
-        else:
+        elif change.kind != Kind.PRODUCT_TABLE:
             waiting[change.account_id].append(found)
     return Pending({key: tuple(value) for key, value in waiting.items()}, products, max(ready, default=None))
 
@@ -110,16 +111,18 @@ class _LookUps:
     def settle(self, change: RunChange) -> Unconfirmed | None:
         """None when the intent is settled; else why it is not."""
         try:
+            if change.kind in created.KINDS:
+                return created.settle(self._runtime, self._client, change, self._close)
             return self._product(change) if change.kind == Kind.PRODUCT else self._addition(change)
         except STOPPING:
             raise
         except NotFound:
-            self._free(change, "ConnectWise no longer has the agreement or product.")
+            self._free(change, "ConnectWise no longer has the company, agreement or product.")
             return None
         except ConnectWiseError as error:
             return Unconfirmed(
                 f"A write of run {change.run_id} was not confirmed by ConnectWise, and checking it failed: {error.sentence}",
-                change.part_number,
+                change.part_number or None,
             )
 
     def _addition(self, change: RunChange) -> Unconfirmed | None:

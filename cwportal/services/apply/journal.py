@@ -13,12 +13,16 @@ from typing import Any
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
+from cwportal.connectwise.errors import ConnectWiseError
 from cwportal.models import RunChange
 from cwportal.runtime import Runtime
-from cwportal.services.runs import Cancelled, Lease, LeaseLost, OutOfTime, confirm
+from cwportal.services.runs import Cancelled, Lease, LeaseLost, OutOfTime, confirm, keep_out
 from cwportal.vocabulary import Outcome
 
 Ledger = Callable[[Session], None]
+
+_FRESH = 1.0
+"""Seconds after its commit within which an intent is sent without looking again whether it still holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,62 @@ class Journal:
             raise
         return now
 
+    def again(self, intent: Intent) -> datetime:
+        """Commit that a write which ConnectWise refused is sent once more with other values. Returns the instant of that.
+
+        Raises LeaseLost, Cancelled or OutOfTime.
+        """
+        now = self._runtime.clock()
+        with self._runtime.database.durable() as session:
+            confirm(session, self._lease, now)
+            renewed = session.execute(
+                update(RunChange)
+                .where(
+                    RunChange.id == intent.change_id,
+                    RunChange.outcome == Outcome.STARTED,
+                    RunChange.resolved_at.is_(None),
+                )
+                .values(attempted_at=now, sent=dict(intent.sent))
+                .returning(RunChange.id)
+            )
+            if renewed.scalar_one_or_none() is None:
+                raise LeaseLost(f"Change {intent.change_id} was looked up by another process before it was sent.")
+        return now
+
+    def last_check(self, change_id: int, started: datetime) -> Callable[[], None]:
+        """To be called right before each request of a write: an intent that waited (429, a paused process) must still hold.
+
+        The check raises LeaseLost, Cancelled or OutOfTime, and ConnectWiseError (not sent) if the intent was looked up meanwhile; else
+        the intent is as of now, since the time after which it may be looked up counts from its last request.
+        """
+        noted = started
+
+        def check() -> None:
+            nonlocal noted
+            now = self._runtime.clock()
+            if (now - noted).total_seconds() <= _FRESH:
+                return
+            with self._runtime.database.durable() as session:
+                confirm(session, self._lease, now)
+                renewed = session.execute(
+                    update(RunChange)
+                    .where(
+                        RunChange.id == change_id,
+                        RunChange.outcome == Outcome.STARTED,
+                        RunChange.resolved_at.is_(None),
+                    )
+                    .values(attempted_at=now)
+                    .returning(RunChange.id)
+                )
+                if renewed.scalar_one_or_none() is None:
+                    raise ConnectWiseError(
+                        "This process was held up between noting the write and sending it, so it was not sent. Start the export again.",
+                        certainty="not_sent",
+                    )
+            noted = now
+
+        return check
+
     def finish(self, done: Done) -> None:
         """Commit an outcome with its meaning for the ledger."""
         with self._runtime.database.durable() as session:
@@ -100,6 +160,7 @@ class Journal:
     def skip_account(self, account_id: str, why: str) -> None:
         """All planned changes of an account that are not tried, and why."""
         with self._runtime.database.durable() as session:
+            keep_out(session, self._lease)
             session.execute(
                 update(RunChange)
                 .where(
@@ -116,15 +177,11 @@ class Journal:
             values["cw_addition_id"] = done.addition_id
         if done.product_id is not None:
             values["cw_product_id"] = done.product_id
+        open_still = RunChange.outcome.in_([Outcome.STARTED, Outcome.PLANNED]) & RunChange.resolved_at.is_(None)
+        if done.outcome is Outcome.APPLIED:  # an answer after all: what was looked up too early and given up is ours
+            open_still |= (RunChange.outcome == Outcome.FAILED) & RunChange.resolved_at.is_not(None)
         ours = session.execute(
-            update(RunChange)
-            .where(
-                RunChange.id == done.change_id,
-                RunChange.outcome.in_([Outcome.STARTED, Outcome.PLANNED]),
-                RunChange.resolved_at.is_(None),
-            )
-            .values(values)
-            .returning(RunChange.id)
+            update(RunChange).where(RunChange.id == done.change_id, open_still).values(values).returning(RunChange.id)
         ).scalar_one_or_none()
         if ours is not None and done.ledger is not None:
             done.ledger(session)

@@ -14,7 +14,7 @@ from cwportal.billing.values import AccountPlan, Change, Finding, Money
 from cwportal.models import RunAccount, RunChange
 from cwportal.runtime import Runtime
 from cwportal.services import ledger
-from cwportal.services.runs import Lease
+from cwportal.services.runs import Lease, keep_out
 from cwportal.vocabulary import AccountState, Action, Kind, Outcome
 
 _BATCH = 500
@@ -56,6 +56,7 @@ class PlanStore:
     def replace(self, plan: AccountPlan) -> AccountPlan:
         """A plan made anew takes the place of the one stored before, unless something of that was tried already."""
         with self._runtime.database.write() as session:
+            keep_out(session, self._lease)
             session.execute(
                 delete(RunChange).where(
                     RunChange.run_id == self._lease.run_id,
@@ -74,10 +75,11 @@ class PlanStore:
         return stripped
 
     def flush(self) -> None:
-        """Write what is waiting."""
+        """Write what is waiting; LeaseLost (and nothing written) if another process has the run."""
         if not self._accounts and not self._changes:
             return
         with self._runtime.database.write() as session:
+            keep_out(session, self._lease)
             if self._accounts:
                 session.execute(insert(RunAccount), self._accounts)
             if self._changes:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
 
 from cwportal.connectwise.errors import ConnectWiseError
 from cwportal.connectwise.writer import Writer
 from cwportal.runtime import Runtime
-from cwportal.services.apply.journal import Journal
+from cwportal.services.apply.journal import Done, Journal
 from cwportal.services.connection import Client
 from cwportal.services.planning.stream import IN_A_ROW, STOPPING
-from cwportal.services.runs import Lease
+from cwportal.services.runs import Cancelled, Lease, OutOfTime
 from cwportal.vocabulary import Action, Kind, Outcome
+
+_Record = TypeVar("_Record")
 
 
 @dataclass(slots=True)
@@ -30,6 +35,15 @@ class Work:
     stopped: ConnectWiseError | None = None
     _unanswered: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def send(self, change_id: int, started: datetime, write: Callable[[], _Record]) -> _Record:
+        """The one request of a change, whose intent was committed at `started`; looked at once more after every wait."""
+        try:
+            with self.client.gate.sending(self.journal.last_check(change_id, started)):
+                return write()
+        except (Cancelled, OutOfTime) as stop:
+            self.journal.finish(Done(change_id, Outcome.FAILED, f"Not sent. {stop}"))
+            raise
 
     def outcome(self, error: ConnectWiseError) -> Outcome:
         """What is known of a write after its error: failed only if ConnectWise certainly did not do it (rule 12)."""

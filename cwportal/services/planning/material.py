@@ -24,9 +24,9 @@ from cwportal.billing.values import (
     Row,
     Sku,
     Unconfirmed,
+    Wish,
 )
-from cwportal.connectwise.errors import Forbidden
-from cwportal.connectwise.records import Agreement, Product
+from cwportal.connectwise.records import Product
 from cwportal.errors import SourceIncomplete
 from cwportal.models import LineDecision
 from cwportal.models import Mapping as MappingRow
@@ -34,15 +34,18 @@ from cwportal.portal import Account, Partner
 from cwportal.runtime import Runtime
 from cwportal.services import ledger, settings
 from cwportal.services.connection import MISSING, Client, refresh_rights
+from cwportal.services.planning import creation
+from cwportal.services.planning.facts import agreement_facts, billing_options
 from cwportal.vocabulary import Action, Answer, Kind
 
 _RIGHTS = {
-    "Finance > Agreements > Add": ((Kind.ADDITION, Action.CREATE),),
+    "Finance > Agreements > Add": ((Kind.ADDITION, Action.CREATE), (Kind.AGREEMENT, Action.CREATE)),
     "Finance > Agreements > Edit": (
         (Kind.ADDITION, Action.UPDATE),
         (Kind.ADDITION, Action.END),
         (Kind.ADDITION, Action.ADOPT),
     ),
+    "Company > Company Maintenance > Add": ((Kind.COMPANY, Action.CREATE),),
     "Procurement > Product Catalog > Add": ((Kind.PRODUCT, Action.CREATE),),
     "Procurement > Product Catalog > Edit": ((Kind.PRODUCT, Action.UPDATE),),
 }
@@ -62,7 +65,7 @@ class Portal:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """Values for the planner. `pending`: writes of earlier runs that are not confirmed, by account."""
+    """Values for the planner. `pending`: writes of earlier runs that are not confirmed; `wishes`: what is to be created; by account."""
 
     portal: Portal
     context: Context
@@ -73,11 +76,12 @@ class Material:
     decisions: Mapping[str, Mapping[int, Decision]]
     exported_before: frozenset[str]
     pending: Mapping[str, tuple[Unconfirmed, ...]] = field(default_factory=dict)
+    wishes: Mapping[str, Wish] = field(default_factory=dict)
 
     def is_exported(self, account_id: str) -> bool:
         """Mapped and Export checked (rule 0)."""
         mapping = self.mappings.get(account_id)
-        return mapping is not None and mapping.export and mapping.cw_agreement_id is not None
+        return mapping is not None and mapping.export and mapping.mapped
 
     def with_agreement(self, agreement_id: int | None, facts: AgreementFacts | None) -> Material:
         """The same, with the state of one agreement read anew (None = gone)."""
@@ -111,6 +115,7 @@ class Material:
             decisions=self.decisions.get(account_id, {}),
             unconfirmed=self.pending.get(account_id, ()),
             exported_before=account_id in self.exported_before,
+            wish=self.wishes.get(account_id),
         )
 
 
@@ -164,11 +169,9 @@ def gather(
             select(LineDecision).where(LineDecision.partner_id == partner_id, LineDecision.tenant == tenant)
         ):
             decisions[row.account_id][row.cw_addition_id] = Decision(Answer(row.answer), row.until)
-    exported = [
-        mappings[a] for a in sorted(wanted) if a in mappings and mappings[a].export and mappings[a].cw_agreement_id
-    ]
-    agreements = client.read.agreements(row.cw_agreement_id or 0 for row in exported)
-    companies = client.read.companies({row.cw_company_id or 0 for row in exported})
+    exported = [mappings[a] for a in sorted(wanted) if a in mappings and mappings[a].export and mappings[a].mapped]
+    agreements = client.read.agreements(row.cw_agreement_id for row in exported if row.cw_agreement_id)
+    companies = client.read.companies({row.cw_company_id for row in exported if row.cw_company_id})
     options = billing_options(client) if exported else {}
     part_numbers = {
         group.part_number
@@ -178,6 +181,7 @@ def gather(
     }
     catalog = _catalog(client, portal.skus, part_numbers, products)
     rights = refresh_rights(runtime, partner_id, client)
+    wishing = [row for row in exported if row.cw_agreement_id is None and row.account_id in portal.accounts]
     context = Context(
         tenant=tenant,
         today=portal.today,
@@ -187,42 +191,23 @@ def gather(
         missing_rights={
             pair: right for right, pairs in _RIGHTS.items() if rights.get(right) == MISSING for pair in pairs
         },
+        brand=runtime.config.brand,
+        agreement_type=creation.agreement_type(client, portal.chosen.agreement_type_id) if wishing else None,
     )
     return Material(
         portal=portal,
         context=context,
         mappings=mappings,
         agreements={key: agreement_facts(item, options) for key, item in agreements.items()},
-        companies={key: CompanyFacts(item.id, item.name, item.deleted) for key, item in companies.items()},
+        companies={
+            key: CompanyFacts(item.id, item.name, item.deleted, item.default_contact_id)
+            for key, item in companies.items()
+        },
         lines=lines,
         decisions=decisions,
         exported_before=before,
         pending=pending,
-    )
-
-
-def billing_options(client: Client) -> dict[int, str]:
-    """Billing cycle -> its billingOptions; empty (cycle unknown, a warning) where the role may not read Table Setup."""
-    try:
-        return {cycle.id: cycle.billing_options for cycle in client.read.billing_cycles()}
-    except Forbidden:
-        return {}
-
-
-def agreement_facts(record: Agreement, options: Mapping[int, str]) -> AgreementFacts:
-    """An agreement as the core sees it. A company that is not told counts as another company."""
-    return AgreementFacts(
-        id=record.id,
-        name=record.name,
-        company_id=record.company_id or 0,
-        cancelled=record.cancelled,
-        status=record.status,
-        start=record.start,
-        end=None if record.no_ending else record.end,
-        bill_start=record.bill_start,
-        billing_option=options.get(record.billing_cycle_id or 0) or None,
-        currency=record.currency,
-        parent_id=record.parent_id,
+        wishes=creation.wishes(runtime, client, portal.accounts, mappings, wishing),
     )
 
 

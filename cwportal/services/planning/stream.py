@@ -17,7 +17,8 @@ from cwportal.connectwise.errors import ConnectWiseError
 from cwportal.runtime import Runtime
 from cwportal.services.connection import Client
 from cwportal.services.ledger import row_of
-from cwportal.services.planning.material import Material, agreement_facts, billing_options
+from cwportal.services.planning.facts import agreement_facts, billing_options
+from cwportal.services.planning.material import Material
 from cwportal.vocabulary import AccountStatus, Effect, PlanState, Severity
 
 STOPPING = (

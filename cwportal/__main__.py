@@ -1,0 +1,5 @@
+"""`python -m cwportal` is the script `cwportal`."""
+
+from cwportal.cli import main
+
+main()

@@ -1,0 +1,91 @@
+"""The console script `cwportal`: the standalone portal's application around the commands, and the simulator."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cwportal.commands import group
+from cwportal.commands.group import Entry
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+_INTERRUPTED = 130
+_BROKEN_PIPE = 141
+
+
+class Starter:
+    """Makes the application when the first command asks for it, as Flask's ScriptInfo does."""
+
+    def load_app(self) -> Flask:
+        """The standalone portal."""
+        from cwportal.app import create_app
+
+        return create_app(broker=_broker)
+
+
+def _broker(instance: Path) -> str:
+    from cwportal.dev import valkey
+
+    return valkey.ensure(instance)
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65_535), default=8780, show_default=True, help="0 for a free one.")
+@click.option("--state", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Keep the data in FILE.")
+def sandbox(port: int, state: Path | None) -> None:
+    """A ConnectWise simulator on 127.0.0.1, with a page that shows what it holds. Ctrl-C stops it."""
+    from cwportal.errors import UsageError
+    from cwportal.sandbox import serve
+
+    try:
+        serve(port, state)
+    except OSError as error:
+        raise UsageError(
+            f"The simulator cannot listen on port {port} of 127.0.0.1: {error.strerror}. Choose another: cwportal sandbox --port 8790"
+        ) from None
+
+
+_EXTRA = {"sandbox": Entry("cwportal.cli:sandbox", "A ConnectWise simulator to try everything on.")}
+
+commands = group.commands(_EXTRA, own_portal=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and end the process with its exit status."""
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command; its exit status. Nothing is raised: every error becomes a message on standard error."""
+    try:
+        status = commands.main(list(arguments), prog_name="cwportal", standalone_mode=False, obj=Starter())
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Stopped.", err=True)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Nobody reads any more; what is still buffered must not be written at the end of the process.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE
+    except Exception:
+        logging.getLogger(__name__).exception("cwportal %s", " ".join(arguments[:1]))
+        click.echo(
+            "Error: something unexpected happened, see above. Nothing is repeated twice: the command can be run again.",
+            err=True,
+        )
+        return 1
+    return status if isinstance(status, int) else 0

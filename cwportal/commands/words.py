@@ -1,0 +1,119 @@
+"""The words of ConnectWise's fields and of our states as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import Any
+
+from cwportal.billing import money
+from cwportal.billing.scale import canonical
+from cwportal.vocabulary import AccountState, Action, Outcome, PlanState, RunState, Severity
+
+SIGNS = {Action.CREATE: "+", Action.UPDATE: "~", Action.END: "-", Action.ADOPT: "="}
+COLOURS = {Action.CREATE: "green", Action.UPDATE: "yellow", Action.END: "red", Action.ADOPT: "cyan"}
+LEVELS = {
+    Severity.HOLD: ("Waiting for approval", "magenta"),
+    Severity.ERROR: ("Error", "red"),
+    Severity.WARNING: ("Warning", "yellow"),
+    Severity.INFO: ("Note", "cyan"),
+}
+"""In the order in which they are shown."""
+
+WAITING = "waiting for approval"
+PLANS = {
+    PlanState.EMPTY: "no change",
+    PlanState.READY: "ready",
+    PlanState.HELD: WAITING,
+    PlanState.BLOCKED: "error",
+}
+RUNS = {
+    RunState.QUEUED: "Waiting for a worker",
+    RunState.READING: "Reading",
+    RunState.APPLYING: "Writing",
+    RunState.SUCCEEDED: "Success",
+    RunState.HELD: "Waiting for approval",
+    RunState.PARTIAL: "Warning",
+    RunState.FAILED: "Error",
+    RunState.CANCELLED: "Cancelled",
+}
+ACCOUNTS = {
+    AccountState.SUCCEEDED: "success",
+    AccountState.UNCHANGED: "no change",
+    AccountState.PARTIAL: "warning",
+    AccountState.FAILED: "error",
+    AccountState.HELD: WAITING,
+    AccountState.SKIPPED: "not exported",
+}
+OUTCOMES = {
+    Outcome.PLANNED: "not written",
+    Outcome.STARTED: "not confirmed by ConnectWise: will be checked, never sent twice",
+    Outcome.APPLIED: "done",
+    Outcome.FAILED: "failed",
+    Outcome.UNKNOWN: "not confirmed by ConnectWise: will be checked, never sent twice",
+    Outcome.SKIPPED: "not tried",
+}
+BAD_OUTCOMES = frozenset({Outcome.STARTED, Outcome.FAILED, Outcome.UNKNOWN, Outcome.SKIPPED})
+
+_FIELDS = {
+    "description": "name",
+    "quantity": "quantity",
+    "unitPrice": "price",
+    "unitCost": "cost",
+    "price": "price",
+    "cost": "cost",
+    "effectiveDate": "from",
+    "cancelledDate": "last day",
+}
+"""Fields that are shown, in this order; what else is sent is the same for every line."""
+
+_NOTHING = "nothing"
+
+
+def fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """What changes: "quantity 3 -> 4, price 5.00", a field's former value only where there is one."""
+    parts = []
+    for name, word in _FIELDS.items():
+        if name in after:
+            new = shown(name, after[name])
+            parts.append(f"{word} {shown(name, before[name])} -> {new}" if name in before else f"{word} {new}")
+    return ", ".join(parts)
+
+
+def shown(name: str, value: Any) -> str:
+    """One value of a field, as planned or as stored: amounts with at least two decimals."""
+    if value is None:
+        return _NOTHING
+    if isinstance(value, date):
+        return value.isoformat()
+    if name not in {"quantity", "unitPrice", "unitCost", "price", "cost"}:
+        return str(value)
+    try:
+        number = value if isinstance(value, Decimal) else Decimal(str(value))
+    except InvalidOperation:
+        return str(value)
+    return canonical(number) if name == "quantity" else money.text(number)
+
+
+def cents(amount: Decimal) -> Decimal:
+    """A sum as an invoice shows it. Unit prices may have more decimals, sums to read have two."""
+    return amount.quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
+
+
+def signed(amount: Decimal) -> str:
+    """A sum with its sign."""
+    return f"{'-' if amount < 0 else '+'}{money.text(abs(cents(amount)))}"
+
+
+def change(before: Decimal, after: Decimal, currency: str = "") -> str:
+    """ "100.00 -> 120.00 USD (+20.00)", or the one sum that stays."""
+    before, after, unit = cents(before), cents(after), f" {currency}" if currency else ""
+    if before == after:
+        return f"{money.text(after)}{unit}"
+    return f"{money.text(before)} -> {money.text(after)}{unit} ({signed(after - before)})"
+
+
+def for_partner(message: str, partner_id: str) -> str:
+    """Advice with the partner's id in the commands it names, ready to be copied."""
+    return message.replace("--partner …", f"--partner {partner_id}")

@@ -1,0 +1,249 @@
+"""What a created company, contact or agreement means for the mapping, and creations whose answer was lost (rules 12 and 13).
+
+A new id goes into the mapping in the same commit as the outcome of its creation. Where a person has mapped the account otherwise
+meanwhile, the mapping stays as that person wants it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from cwportal.billing.values import Unconfirmed
+from cwportal.connectwise.errors import Forbidden
+from cwportal.connectwise.reader import same_text
+from cwportal.connectwise.records import NamedItem
+from cwportal.models import Mapping as MappingRow
+from cwportal.models import RunAccount, RunChange
+from cwportal.runtime import Runtime
+from cwportal.services import audit, ledger
+from cwportal.services.connection import Client
+from cwportal.services.planning.creation import mapped_agreements
+from cwportal.vocabulary import Kind, Outcome
+
+KINDS = frozenset({Kind.COMPANY, Kind.CONTACT, Kind.AGREEMENT, Kind.PRODUCT_TABLE})
+_FOUND = "Checked in ConnectWise: it was written."
+
+
+class Close(Protocol):
+    """Sets the outcome of an open intent; False if another process has done so."""
+
+    def __call__(self, session: Session, change: RunChange, outcome: Outcome, why: str, **columns: Any) -> bool: ...
+
+
+def keep_company(
+    session: Session, runtime: Runtime, owner: ledger.Owner, account_id: str, *, company_id: int, name: str, by: str
+) -> bool:
+    """The account is billed at this company from now on; False if it no longer waits for a new one."""
+    row = session.get(MappingRow, (owner.partner_id, account_id), with_for_update=True)
+    if row is None or row.tenant != owner.tenant or not row.new_company or row.cw_company_id is not None:
+        return False
+    row.cw_company_id, row.company_name, row.changed_at = company_id, name, runtime.clock()
+    audit.record(session, runtime, owner.partner_id, by, "company_created", account=account_id, company=company_id)
+    return True
+
+
+def keep_contact(session: Session, owner: ledger.Owner, account_id: str, *, company_id: int, contact_id: int) -> bool:
+    """The contact for the account's new agreement; False if the account no longer waits for one at this company."""
+    row = _waits_for_agreement(session, owner, account_id, company_id)
+    if row is None:
+        return False
+    row.cw_contact_id = contact_id
+    return True
+
+
+def keep_agreement(
+    session: Session,
+    runtime: Runtime,
+    owner: ledger.Owner,
+    account_id: str,
+    *,
+    company_id: int,
+    agreement_id: int,
+    name: str,
+    by: str,
+) -> bool:
+    """The account is billed on this agreement from now on; False if it no longer waits for one, or somebody else has this one."""
+    row = _waits_for_agreement(session, owner, account_id, company_id)
+    used = select(MappingRow.account_id).where(
+        MappingRow.tenant == owner.tenant, MappingRow.cw_agreement_id == agreement_id
+    )
+    if row is None or session.scalar(used) is not None:
+        return False
+    row.cw_agreement_id, row.agreement_name, row.changed_at = agreement_id, name, runtime.clock()
+    audit.record(
+        session, runtime, owner.partner_id, by, "agreement_created", account=account_id, agreement=agreement_id
+    )
+    return True
+
+
+def point_run_at(session: Session, run_id: int, account_id: str, change_id: int, agreement_id: int) -> None:
+    """What the run still has to write for the account belongs to its new agreement."""
+    session.execute(
+        update(RunChange)
+        .where(
+            RunChange.run_id == run_id,
+            RunChange.account_id == account_id,
+            (RunChange.id == change_id)
+            | (RunChange.kind.not_in([Kind.PRODUCT, *KINDS]) & (RunChange.outcome == Outcome.PLANNED)),
+        )
+        .values(cw_agreement_id=agreement_id)
+    )
+    session.execute(
+        update(RunAccount)
+        .where(RunAccount.run_id == run_id, RunAccount.account_id == account_id)
+        .values(cw_agreement_id=agreement_id)
+    )
+
+
+def _waits_for_agreement(session: Session, owner: ledger.Owner, account_id: str, company_id: int) -> MappingRow | None:
+    row = session.get(MappingRow, (owner.partner_id, account_id), with_for_update=True)
+    waits = (
+        row is not None
+        and row.tenant == owner.tenant
+        and row.new_agreement
+        and row.cw_agreement_id is None
+        and row.cw_company_id == company_id
+    )
+    return row if waits else None
+
+
+def settle(runtime: Runtime, client: Client, change: RunChange, close: Close) -> Unconfirmed | None:
+    """Look a lost creation up by what was sent. None when it is settled; else why a person must look. Reads only."""
+    return _SETTLE[Kind(change.kind)](_Lost(runtime, client, change, close))
+
+
+class _Lost:
+    """One creation without an answer."""
+
+    def __init__(self, runtime: Runtime, client: Client, change: RunChange, close: Close) -> None:
+        self.runtime = runtime
+        self.client = client
+        self.change = change
+        self.sent = dict(change.sent or {})
+        self.owner = ledger.Owner(change.partner_id, change.tenant)
+        self.by = f"run {change.run_id}"
+        self._close = close
+
+    @property
+    def company_id(self) -> int:
+        return int(self.sent["company"]["id"])
+
+    def found(self, keep: Callable[[Session], object] | None = None) -> None:
+        with self.runtime.database.durable() as session:
+            if self._close(session, self.change, Outcome.APPLIED, _FOUND) and keep is not None:
+                keep(session)
+
+    def free(self, why: str) -> None:
+        with self.runtime.database.durable() as session:
+            self._close(session, self.change, Outcome.FAILED, why)
+
+    def mapping(self) -> MappingRow | None:
+        with self.runtime.database.read() as session:
+            return session.get(MappingRow, (self.change.partner_id, self.change.account_id))
+
+
+def _company(lost: _Lost) -> Unconfirmed | None:
+    identifier, name = str(lost.sent["identifier"]), str(lost.sent["name"])
+    hits = sorted(lost.client.read.find_company(identifier=identifier), key=lambda company: company.id)
+    ours = next((company for company in hits if same_text(company.name, name)), None)
+    if ours is not None:
+        lost.found(
+            lambda session: keep_company(
+                session,
+                lost.runtime,
+                lost.owner,
+                lost.change.account_id,
+                company_id=ours.id,
+                name=ours.name,
+                by=lost.by,
+            )
+        )
+        return None
+    row = lost.mapping()
+    if hits and row is not None and row.new_company and row.cw_company_id is None:
+        return Unconfirmed(
+            f"A new company {name!r} was sent in run {lost.change.run_id} and not confirmed. ConnectWise now has a company "
+            f"{hits[0].name!r} (id {hits[0].id}) with its identifier {identifier}. Map account {lost.change.account_id} to that company "
+            "if it is the same customer, else to another one."
+        )
+    lost.free("Checked in ConnectWise: the company was not created.")
+    return None
+
+
+def _contact(lost: _Lost) -> Unconfirmed | None:
+    try:
+        hits = lost.client.read.find_contacts(
+            lost.company_id, str(lost.sent["firstName"]), str(lost.sent.get("lastName", ""))
+        )
+    except Forbidden:
+        hits = []
+    if hits:
+        lost.found(
+            lambda session: keep_contact(
+                session, lost.owner, lost.change.account_id, company_id=lost.company_id, contact_id=min(hits)
+            )
+        )
+    else:
+        lost.free("Checked in ConnectWise: the contact was not created.")
+    return None
+
+
+def _agreement(lost: _Lost) -> Unconfirmed | None:
+    known = set(lost.change.known_ids or ()) | mapped_agreements(lost.runtime, lost.change.tenant)
+    name = str(lost.sent["name"])
+    hits = [item for item in lost.client.read.find_agreement(name, lost.company_id) if item.id not in known]
+    if len(hits) > 1:
+        ids = ", ".join(str(item.id) for item in sorted(hits, key=lambda item: item.id))
+        row = lost.mapping()
+        if row is not None and row.new_agreement and row.cw_agreement_id is None:
+            return Unconfirmed(
+                f"A new agreement {name!r} was sent in run {lost.change.run_id} and not confirmed. ConnectWise now has several "
+                f"of that name (ids {ids}). Map account {lost.change.account_id} to the right one."
+            )
+    if len(hits) != 1:
+        lost.free("Checked in ConnectWise: the agreement was not created.")
+        return None
+    ours = hits[0]
+
+    def keep(session: Session) -> None:
+        keep_agreement(
+            session,
+            lost.runtime,
+            lost.owner,
+            lost.change.account_id,
+            company_id=lost.company_id,
+            agreement_id=ours.id,
+            name=ours.name,
+            by=lost.by,
+        )
+        session.execute(update(RunChange).where(RunChange.id == lost.change.id).values(cw_agreement_id=ours.id))
+
+    lost.found(keep)
+    return None
+
+
+def _product_table(lost: _Lost) -> Unconfirmed | None:
+    read = lost.client.read
+    tables: Mapping[str, Callable[[], list[NamedItem]]] = {
+        "type": read.product_types,
+        "category": read.categories,
+        "subcategory": read.subcategories,
+    }
+    rows = tables[str(lost.change.before["table"])]()
+    if any(same_text(row.name, str(lost.sent["name"])) for row in rows):
+        lost.found()
+    else:
+        lost.free("Checked in ConnectWise: it was not created.")
+    return None
+
+
+_SETTLE: Mapping[Kind, Callable[[_Lost], Unconfirmed | None]] = {
+    Kind.COMPANY: _company,
+    Kind.CONTACT: _contact,
+    Kind.AGREEMENT: _agreement,
+    Kind.PRODUCT_TABLE: _product_table,
+}

@@ -1,0 +1,301 @@
+"""Company, contact and agreement of one account, created one after the other before its first addition (rule 13).
+
+Each is an intent committed first; its id goes into the mapping in the same commit as its outcome. What is not certain is looked up
+by a later run, and nothing that depends on it is tried before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from cwportal.billing import creation
+from cwportal.billing.agreements import agreement_findings
+from cwportal.billing.values import AccountPlan, CompanyFacts, Finding
+from cwportal.connectwise.errors import ConnectWiseError, Forbidden, Invalid
+from cwportal.connectwise.records import Agreement, Company
+from cwportal.models import RunAccount
+from cwportal.services.apply import created
+from cwportal.services.apply.journal import Done, Intent, Ledger
+from cwportal.services.apply.store import Stored, finding_json
+from cwportal.services.apply.work import Work
+from cwportal.services.planning.creation import bears
+from cwportal.services.planning.facts import agreement_facts, billing_options
+from cwportal.services.planning.material import Material
+from cwportal.vocabulary import Kind, Outcome, Severity
+
+_TRIES = 20
+"""So many times a refused company is sent with another identifier, or without a field that ConnectWise does not accept."""
+_MAPPED_ANEW = "Not tried: the account was mapped to something else meanwhile."
+
+
+def create_first(
+    work: Work, material: Material, plan: AccountPlan, changes: list[Stored]
+) -> tuple[AccountPlan, list[Stored]]:
+    """Create what the account's additions need. Returns the plan with its agreement, and the changes that are left to apply.
+
+    Where something could not be created the rest is skipped, and a finding on the account says what to do if that is known.
+    """
+    first = [stored for stored in changes if stored.change.kind in created.KINDS]
+    if not first:
+        return plan, changes
+    rest = [stored for stored in changes if stored.change.kind not in created.KINDS]
+    steps = _Creation(work, material, plan)
+    steps.carry_out(first)
+    if steps.why is not None:
+        work.journal.skip([stored.id for stored in rest], steps.why)
+        rest = []
+    return steps.plan, rest
+
+
+class _Creation:
+    """The steps of one account. `why`: why nothing further is tried."""
+
+    def __init__(self, work: Work, material: Material, plan: AccountPlan) -> None:
+        mapping = material.mappings[plan.account_id]
+        self.plan = plan
+        self.why: str | None = None
+        self._work = work
+        self._material = material
+        self._name = material.portal.accounts[plan.account_id].name
+        self._company_id = mapping.cw_company_id
+        self._company_name = mapping.company_name
+        self._contact_id: int | None = None
+        self._by = f"run {work.lease.run_id}"
+
+    def carry_out(self, changes: list[Stored]) -> None:
+        """One after the other, until one fails that the others need."""
+        steps = {Kind.COMPANY: self._company, Kind.CONTACT: self._contact, Kind.AGREEMENT: self._agreement}
+        for stored in changes:
+            change = stored.change
+            if self.why is None and self._work.stopped is not None:
+                self.why = f"Not tried: the export stopped before. {self._work.stopped.sentence}"
+            if self.why is None and (change.kind, change.action) in self._work.refused and change.kind != Kind.CONTACT:
+                self.why = f"Not tried: {self._work.refused[change.kind, change.action]}"
+            if self.why is not None:
+                self._work.journal.skip([stored.id], self.why)
+            else:
+                steps[change.kind](stored)
+
+    def _company(self, stored: Stored) -> None:
+        work, fields = self._work, dict(stored.change.after)
+        left = creation.identifiers(self.plan.account_id, self._name)
+        tried: set[str] = set()
+        started = work.journal.start(Intent(stored.id, fields, (), None))
+        for _ in range(_TRIES):
+            tried.add(fields["identifier"].casefold())
+            try:
+                record = self._send_company(stored, started, fields)
+            except Invalid as error:
+                try:
+                    fields = self._otherwise(fields, error, next(one for one in left if one.casefold() not in tried))
+                except _Exists as there:
+                    self._failed(stored, error, there.finding)
+                    return
+                except ConnectWiseError as second:
+                    self._failed(stored, second, refused=True)
+                    return
+                started = work.journal.again(Intent(stored.id, fields, (), None))
+                continue
+            except ConnectWiseError as error:
+                self._failed(stored, error)
+                return
+            self._company_there(stored, record)
+            return
+        self._failed(
+            stored, Invalid(f"ConnectWise refused every identifier that was tried for {self._name}. Create it there.")
+        )
+
+    def _send_company(self, stored: Stored, started: datetime, fields: Mapping[str, Any]) -> Company:
+        return self._work.send(stored.id, started, lambda: self._work.writer.create_company(fields))
+
+    def _otherwise(self, fields: Mapping[str, Any], error: Invalid, following: str) -> dict[str, Any]:
+        """The fields for another try after a refusal. Raises _Exists, or the refusal itself where nothing else can be tried."""
+        if error.has_code("ObjectExists"):
+            hits = self._work.client.read.find_company(identifier=fields["identifier"])
+            same = [(company.id, company.name) for company in hits if bears(company, self._name)]
+            if same:
+                raise _Exists(creation.exists(self._name, same))
+            return {**fields, "identifier": following}
+        named = {one.field.partition("/")[0] for one in error.errors}
+        if not named or not named <= set(creation.OPTIONAL) & fields.keys():
+            raise Invalid(
+                f"{error.sentence} Correct the account in the portal, or create the company in ConnectWise and map {self._name} to it.",
+                status=error.status,
+                errors=error.errors,
+                code=error.code,
+            )
+        return {name: value for name, value in fields.items() if name not in named}
+
+    def _company_there(self, stored: Stored, record: Company) -> None:
+        kept = []
+
+        def keep(session: Session) -> None:
+            kept.append(
+                created.keep_company(
+                    session,
+                    self._work.runtime,
+                    self._work.lease.owner,
+                    self.plan.account_id,
+                    company_id=record.id,
+                    name=record.name,
+                    by=self._by,
+                )
+            )
+
+        self._done(stored, keep)
+        self._company_id, self._company_name = record.id, record.name
+        if kept != [True]:
+            self.why = _MAPPED_ANEW
+
+    def _contact(self, stored: Stored) -> None:
+        """An agreement may do without a contact, so only a lost answer stops here."""
+        work, company_id = self._work, self._company_id or 0
+        fields = {**stored.change.after, "company": {"id": company_id}}
+        refused = work.refused.get((stored.change.kind, stored.change.action))
+        try:
+            present = self._present(fields)
+            if refused is not None or present is not None:
+                why = refused or f"Not needed: the company has this contact already (id {present})."
+                work.journal.skip([stored.id], why)
+                self._contact_id = present
+                return
+            started = work.journal.start(Intent(stored.id, fields, (), None))
+            number = work.send(stored.id, started, lambda: work.writer.create_contact(fields))
+        except Forbidden as error:
+            why = f"The agreement is created without it: {error.sentence}"
+            work.refused[stored.change.kind, stored.change.action] = why
+            work.journal.finish(Done(stored.id, Outcome.SKIPPED, why))
+            return
+        except ConnectWiseError as error:
+            self._failed(stored, error)
+            if work.outcome(error) is Outcome.FAILED and work.stopped is None:
+                self.why = None
+            return
+        owner, account_id = work.lease.owner, self.plan.account_id
+        self._contact_id = number
+        self._done(
+            stored,
+            lambda session: created.keep_contact(session, owner, account_id, company_id=company_id, contact_id=number),
+        )
+
+    def _present(self, fields: Mapping[str, Any]) -> int | None:
+        """A contact of that name at the company, where the role may look."""
+        try:
+            hits = self._work.client.read.find_contacts(
+                fields["company"]["id"], fields["firstName"], fields.get("lastName", "")
+            )
+        except Forbidden:
+            return None
+        return min(hits, default=None)
+
+    def _agreement(self, stored: Stored) -> None:
+        work, wish = self._work, self._material.wishes[self.plan.account_id]
+        fields = {**stored.change.after, "company": {"id": self._company_id}}
+        if self._contact_id is not None:
+            fields["contact"] = {"id": self._contact_id}
+        known = tuple(sorted(agreement.id for agreement in wish.agreements))
+        started = work.journal.start(Intent(stored.id, fields, known, None))
+        try:
+            record = work.send(stored.id, started, lambda: work.writer.create_agreement(fields))
+        except Invalid as error:
+            no_contact = "contact" not in fields and any(
+                one.field.partition("/")[0].casefold() == "contact" for one in error.errors
+            )
+            missing = creation.contact_missing(self._name, f"{self._company_name!r} (id {self._company_id})")
+            self._failed(stored, error, missing if no_contact else None)
+        except ConnectWiseError as error:
+            self._failed(stored, error)
+        else:
+            self._agreement_there(stored, record)
+
+    def _agreement_there(self, stored: Stored, record: Agreement) -> None:
+        work, account_id, company_id = self._work, self.plan.account_id, self._company_id or 0
+        kept = []
+
+        def keep(session: Session) -> None:
+            kept.append(
+                created.keep_agreement(
+                    session,
+                    work.runtime,
+                    work.lease.owner,
+                    account_id,
+                    company_id=company_id,
+                    agreement_id=record.id,
+                    name=record.name,
+                    by=self._by,
+                )
+            )
+            created.point_run_at(session, work.lease.run_id, account_id, stored.id, record.id)
+
+        self._done(stored, keep)
+        self.plan = replace(self.plan, agreement_id=record.id)
+        if kept != [True]:
+            self.why = _MAPPED_ANEW
+            return
+        self._check(record)
+
+    def _check(self, record: Agreement) -> None:
+        """How a new agreement bills is decided by its type: nothing goes on one that does not bill monthly in the right currency."""
+        work, material, company_id = self._work, self._material, self._company_id or 0
+        try:
+            facts = agreement_facts(record, billing_options(work.client))
+        except ConnectWiseError as error:
+            self.why = f"Not tried: how the new agreement bills could not be read. {error.sentence}"
+            return
+        account = replace(
+            material.account_input(self.plan.account_id, ()),
+            wish=None,
+            company_id=company_id,
+            company=CompanyFacts(company_id, self._company_name),
+            agreement_id=record.id,
+            agreement=facts,
+        )
+        wrong = [one for one in agreement_findings(account, material.context) if one.severity is Severity.ERROR]
+        if wrong:
+            self.why = f"Not tried: {wrong[0].message}"
+            with work.runtime.database.write() as session:
+                self._tell(session, *wrong)
+
+    def _done(self, stored: Stored, keep: Ledger) -> None:
+        self._work.succeeded()
+        self._work.journal.finish(Done(stored.id, Outcome.APPLIED, ledger=keep))
+
+    def _failed(
+        self, stored: Stored, error: ConnectWiseError, finding: Finding | None = None, *, refused: bool = False
+    ) -> None:
+        """Note the outcome. `refused`: the write itself was refused, whatever the error met afterwards."""
+        work = self._work
+        outcome = Outcome.FAILED if refused else work.outcome(error)
+        message = finding.message if finding else error.sentence
+        work.journal.finish(
+            Done(
+                stored.id, outcome, message, ledger=lambda session: self._tell(session, *([finding] if finding else []))
+            )
+        )
+        work.failed(error)
+        if isinstance(error, Forbidden):
+            work.refused[stored.change.kind, stored.change.action] = error.sentence
+        what = "was not confirmed by ConnectWise and is checked first" if outcome is Outcome.UNKNOWN else "failed"
+        self.why = f"Not tried: the creation of its {stored.change.kind} {what}."
+
+    def _tell(self, session: Session, *findings: Finding) -> None:
+        """Put findings on the account, in the run and in the plan its outcome is told from."""
+        if not findings:
+            return
+        row = session.get(RunAccount, (self._work.lease.run_id, self.plan.account_id))
+        if row is not None:
+            row.findings = [*row.findings, *map(finding_json, findings)]
+        self.plan = replace(self.plan, findings=(*self.plan.findings, *findings))
+
+
+class _Exists(Exception):
+    """A company of the account's name has the identifier."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.message)
+        self.finding = finding

@@ -1,0 +1,26 @@
+"""Stored ConnectWise keys under the newest secret key."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from cwportal.models import Connection
+from cwportal.runtime import Runtime
+from cwportal.services import audit
+from cwportal.services.secrets import Keyring
+
+
+def rotate(runtime: Runtime, *, actor: str) -> int:
+    """Encrypt the keys of every connection anew; how many connections that were.
+
+    All or nothing. ConfigurationError if one cannot be read with any of the secret keys, or is another partner's.
+    """
+    keyring = Keyring.of(runtime.config)
+    with runtime.database.write() as session:
+        rows = list(session.scalars(select(Connection).order_by(Connection.partner_id).with_for_update()))
+        for row in rows:
+            for name in ("public_key", "private_key"):
+                value = keyring.decrypt(row.partner_id, getattr(row, name))
+                setattr(row, name, keyring.encrypt(row.partner_id, value))
+            audit.record(session, runtime, row.partner_id, actor, "rotate_keys")
+    return len(rows)

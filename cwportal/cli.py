@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from flask import Flask
 
 _INTERRUPTED = 130
-_BROKEN_PIPE = 141
 
 
 class Starter:
@@ -49,7 +49,8 @@ def sandbox(port: int, state: Path | None) -> None:
         serve(port, state)
     except OSError as error:
         raise UsageError(
-            f"The simulator cannot listen on port {port} of 127.0.0.1: {error.strerror}. Choose another: cwportal sandbox --port 8790"
+            f"The simulator cannot listen on port {port} of 127.0.0.1: {os.strerror(error.errno or 0)}. "
+            "Choose another: cwportal sandbox --port 8790"
         ) from None
 
 
@@ -59,7 +60,8 @@ commands = group.commands(_EXTRA, own_portal=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command and end the process with its exit status."""
+    """Run a command and end the process with its exit status. SIGTERM is Ctrl-C: what is under way is ended in order."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
@@ -80,7 +82,7 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         # Nobody reads any more; what is still buffered must not be written at the end of the process.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _BROKEN_PIPE
+        return 1
     except Exception:
         logging.getLogger(__name__).exception("cwportal %s", " ".join(arguments[:1]))
         click.echo(

@@ -45,6 +45,15 @@ def was_written(row: Row, sent: Mapping[str, Any], *, before: Mapping[str, Any])
     return _has(row, sent, rounded=True)
 
 
+def not_taken(row: Row, sent: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields that ConnectWise answered with other values than were sent, beyond rounding: name -> its value."""
+    return {
+        name: _value(row, name)
+        for name, value in sent.items()
+        if name in _FIELDS and not _same(_value(row, name), value, rounded=True)
+    }
+
+
 def _has(row: Row, sent: Mapping[str, Any], *, rounded: bool) -> bool:
     return all(_same(_value(row, name), value, rounded=rounded) for name, value in sent.items() if name in _FIELDS)
 

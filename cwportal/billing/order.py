@@ -13,11 +13,12 @@ from cwportal.billing.values import Change, GroupKey
 from cwportal.vocabulary import Action, Kind
 
 _NO_KEY = GroupKey(None, None)
-_PLACES = {Kind.COMPANY: 0, Kind.CONTACT: 1, Kind.AGREEMENT: 2}
+_PLACES = {Kind.COMPANY: 0, Kind.CONTACT: 1, Kind.AGREEMENT: 2, Kind.ADDITION: 3, Kind.USERS: 4}
 
 
 def in_order(changes: Iterable[Change]) -> tuple[Change, ...]:
-    """Company, contact and agreement first; then what lowers the bill, then what leaves it, then what raises it, creations last.
+    """Company, contact and agreement first; then what lowers the bill, then what leaves it, then what raises it, creations last, and after
+    them the list of users.
 
     The same for any input order.
     """
@@ -53,7 +54,7 @@ def may_apply(
 
 def _place(change: Change) -> int:
     """What other writes of the account need comes before them (design section 4, step 7)."""
-    return _PLACES.get(change.kind, len(_PLACES))
+    return _PLACES[change.kind]
 
 
 def _phase(change: Change) -> int:

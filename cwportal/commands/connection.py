@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from cwportal.commands.context import actor, runtime
 from cwportal.commands.options import json_option, partner_option
-from cwportal.commands.out import note, print_json, say
+from cwportal.commands.out import note, print_json, say, secret
 from cwportal.commands.text import table
-from cwportal.errors import UsageError
 
 if TYPE_CHECKING:
     from cwportal.services.connection import Connected
@@ -38,7 +35,7 @@ def connect(partner: str, site: str, company_id: str, public_key: str) -> None:
         site=site,
         company_id=company_id,
         public_key=public_key,
-        private_key=os.environ.get("CWPORTAL_PRIVATE_KEY") or _asked(),
+        private_key=secret("Private key", "CWPORTAL_PRIVATE_KEY"),
         actor=actor(),
     )
     say(_where(connected))
@@ -90,12 +87,3 @@ def _where(connected: Connected) -> str:
         f"Connected to {connected.site} as company {connected.company_id}: "
         f"{connected.companies} {'company' if connected.companies == 1 else 'companies'} visible."
     )
-
-
-def _asked() -> str:
-    if not sys.stdin.isatty():
-        raise UsageError(
-            "There is no private key. Set CWPORTAL_PRIVATE_KEY, or run this in a terminal to be asked for it."
-        )
-    answer: str = click.prompt("Private key", hide_input=True, err=True)
-    return answer

@@ -13,6 +13,7 @@ import click
 
 from cwportal.commands.context import Progress
 from cwportal.commands.text import clean
+from cwportal.errors import UsageError
 
 
 def say(text: str = "") -> None:
@@ -28,6 +29,20 @@ def note(text: str) -> None:
 def print_json(value: Any) -> None:
     """One JSON value. ASCII only, so that neither an encoding nor a terminal can stumble over a name."""
     click.echo(json.dumps(value, indent=2))
+
+
+def secret(what: str, variable: str, *, confirm: bool = False) -> str:
+    """A secret from the environment, else asked for without showing it, else one line of standard input. UsageError if there is none."""
+    given = os.environ.get(variable)
+    if given:
+        return given
+    if sys.stdin.isatty():
+        answer: str = click.prompt(what, hide_input=True, confirmation_prompt=confirm, err=True)
+        return answer
+    line = sys.stdin.readline().strip()
+    if not line:
+        raise UsageError(f"{what} is not given. Set {variable}, or run this in a terminal to be asked for it.")
+    return line
 
 
 class Paint:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +10,11 @@ from cwportal.commands.context import runtime
 from cwportal.commands.options import partner_option
 from cwportal.commands.out import note, progress, say
 from cwportal.errors import CWPortalError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cwportal.billing.choosable import Unfit
 
 
 @click.command()
@@ -42,6 +47,6 @@ def refresh(partner: str, full: bool) -> None:
     say(f"Read {what}, in {done.requests} requests.")
 
 
-def _line(noun: str, count: int, choosable: int, reasons: Mapping[str, int]) -> str:
+def _line(noun: str, count: int, choosable: int, reasons: Mapping[Unfit, int]) -> str:
     why = ", ".join(f"{reason.replace('_', ' ')} {number}" for reason, number in sorted(reasons.items()))
     return f"{count} {noun}, {choosable} can be chosen{f'; the others: {why}' if why else ''}."

@@ -43,5 +43,5 @@ def settings(partner: str, **given: str | None) -> None:
 
 def _shown(value: Any) -> str:
     if value is None:
-        return "default"
+        return "not set"
     return ",".join(value) if isinstance(value, tuple) else str(value)

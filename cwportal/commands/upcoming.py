@@ -8,7 +8,7 @@ import click
 
 from cwportal.commands.context import runtime
 from cwportal.commands.options import json_option, partner_option
-from cwportal.commands.out import print_json, say
+from cwportal.commands.out import note, print_json, say
 
 
 @click.command()
@@ -34,7 +34,9 @@ def upcoming(partner: str, after: str | None, count: int, as_json: bool) -> None
         print_json([{"utc": _utc(at), "local": at.astimezone(zone).isoformat()} for at in found])
         return
     if not found:
-        say("None: exports of this partner are started by hand. Change it: cwportal settings --export daily|monthly")
+        note(
+            f"None: exports are started by hand. To change that: cwportal settings --partner {partner} --export daily|monthly"
+        )
     for at in found:
         say(f"{at.astimezone(zone):%A %d %B %Y, %H:%M} ({chosen.timezone})  =  {_utc(at)}")
 

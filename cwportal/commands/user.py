@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import sys
-
 import click
 
 from cwportal.commands.context import own_portal, runtime
 from cwportal.commands.options import partner_option
-from cwportal.commands.out import say
+from cwportal.commands.out import say, secret
 from cwportal.errors import UsageError
 from cwportal.vocabulary import Role
 
@@ -22,20 +19,13 @@ def user() -> None:
 @user.command()
 @click.argument("email")
 @partner_option
-@click.option("--role", required=True, type=click.Choice(list(Role)), help="What they may do.")
+@click.option("--role", required=True, type=click.Choice([role.value for role in Role]), help="What they may do.")
 def add(email: str, partner: str, role: str) -> None:
     """Add a login for EMAIL. The password comes from CWPORTAL_PASSWORD, or is asked for."""
     runtime()
     portal = own_portal()
     if portal is None:
         raise UsageError("This portal has its own people; add them there.")
-    password = os.environ.get("CWPORTAL_PASSWORD") or _asked()
+    password = secret("Password", "CWPORTAL_PASSWORD", confirm=True)
     portal.add_user(email, partner, role, password)
     say(f"{email} may sign in for {partner} as {role}.")
-
-
-def _asked() -> str:
-    if not sys.stdin.isatty():
-        raise UsageError("There is no password. Set CWPORTAL_PASSWORD, or run this in a terminal to be asked for it.")
-    answer: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
-    return answer

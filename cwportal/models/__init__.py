@@ -9,7 +9,7 @@ from cwportal.models.audit import AuditEntry
 from cwportal.models.connection import Connection
 from cwportal.models.decision import LineDecision
 from cwportal.models.directory import Directory, DirectoryAgreement, DirectoryCompany, DirectoryEntry
-from cwportal.models.ledger import LedgerAddition, LedgerCatalogProduct
+from cwportal.models.ledger import LedgerAddition, LedgerCatalogProduct, LedgerDocument
 from cwportal.models.mapping import Mapping
 from cwportal.models.run import Run, RunAccount, RunChange
 from cwportal.models.settings import Settings
@@ -23,6 +23,7 @@ __all__ = [
     "DirectoryEntry",
     "LedgerAddition",
     "LedgerCatalogProduct",
+    "LedgerDocument",
     "LineDecision",
     "Mapping",
     "Run",

@@ -73,3 +73,25 @@ class LedgerCatalogProduct(Base):
     sent_cost: Mapped[Decimal | None]
     echoed_cost: Mapped[Decimal | None]
     created_at: Mapped[datetime]
+
+
+class LedgerDocument(Base):
+    """A list of users that we uploaded. `superseded`: a newer one has taken its place, and it is still to be deleted in ConnectWise."""
+
+    __tablename__ = "cwportal_ledger_document"
+    __table_args__ = (
+        UniqueConstraint("tenant", "cw_document_id"),
+        Index("ix_cwportal_ledger_document_account", "partner_id", "tenant", "account_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    partner_id: Mapped[str] = mapped_column(String(100))
+    tenant: Mapped[str] = mapped_column(String(400))
+    account_id: Mapped[str] = mapped_column(String(100))
+    cw_agreement_id: Mapped[int]
+    cw_document_id: Mapped[int]
+    file_name: Mapped[str] = mapped_column(String(200))
+    rows: Mapped[int]
+    sha256: Mapped[str] = mapped_column(String(64))
+    superseded: Mapped[bool]
+    uploaded_at: Mapped[datetime]

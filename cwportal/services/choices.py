@@ -22,7 +22,7 @@ from cwportal.runtime import Runtime
 from cwportal.services import connection, settings
 from cwportal.services.directory_rows import Table, searchable
 
-_FETCH = 1000
+_STREAM = {"yield_per": 1000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +118,8 @@ def agreements(runtime: Runtime, partner_id: str, *, company_id: int | None = No
     )
     if company_id is not None:
         query = query.where(DirectoryAgreement.cw_company_id == company_id)
-    with runtime.database.read() as session:
-        for row, type_name, cycle_name, option in session.execute(query.execution_options(yield_per=_FETCH)):
+    with runtime.database.read() as session, session.execute(query, execution_options=_STREAM) as rows:
+        for row, type_name, cycle_name, option in rows:
             facts = _facts(row, option)
             reasons = agreement_reasons(facts, today=today, currency=currency)
             yield AgreementChoice(facts, type_name or "", cycle_name or "", reasons)
@@ -164,8 +164,8 @@ def _company_query(runtime: Runtime, partner_id: str) -> Select[Any]:
 
 
 def _companies(runtime: Runtime, query: Select[Any]) -> Iterator[CompanyChoice]:
-    with runtime.database.read() as session:
-        for row, status, inactive in session.execute(query.execution_options(yield_per=_FETCH)):
+    with runtime.database.read() as session, session.execute(query, execution_options=_STREAM) as rows:
+        for row, status, inactive in rows:
             reasons = company_reasons(deleted=row.deleted, inactive_status=bool(inactive))
             yield CompanyChoice(row.cw_company_id, row.identifier, row.name, status or "", row.cw_contact_id, reasons)
 

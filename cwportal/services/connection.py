@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import select, update
 
+from cwportal.connectwise.errors import Forbidden
 from cwportal.connectwise.gate import Gate, LocalGate
 from cwportal.connectwise.guard import AddressGuard
 from cwportal.connectwise.protocol import Credentials, Endpoint
@@ -77,6 +78,7 @@ def connect(
         reader.system_info()
         companies = reader.company_count()
         rights = check_rights(reader)
+        _refuse_without(rights)
         codebase = transport.endpoint.codebase
     keyring = Keyring.of(runtime.config)
     now = runtime.clock()
@@ -98,6 +100,18 @@ def connect(
         audit.record(session, runtime, partner_id, actor, "connect", site=row.site, company_id=info.company_id)
         shown = row.site
     return Connected(shown, info.company_id, companies, rights)
+
+
+def _refuse_without(rights: tuple[RightRow, ...]) -> None:
+    """Forbidden if a right is missing without which nothing can be done at all."""
+    for row in rights:
+        if row.need.blocking and row.state == MISSING:
+            right = _name(row)
+            raise Forbidden(
+                f"The API member's role lacks the right {right}, and nothing works without it. In ConnectWise: System > Security Roles > the "
+                f"role of the API member > {right}: All. Then connect again.",
+                right=right,
+            )
 
 
 def check(runtime: Runtime, partner_id: str) -> Connected:
@@ -162,7 +176,11 @@ def refresh_rights(runtime: Runtime, partner_id: str, client: Client) -> dict[st
 
 
 def _stored(rights: tuple[RightRow, ...]) -> dict[str, str]:
-    return {f"{row.need.module} > {row.need.function} > {row.need.level.capitalize()}": row.state for row in rights}
+    return {_name(row): row.state for row in rights}
+
+
+def _name(row: RightRow) -> str:
+    return f"{row.need.module} > {row.need.function} > {row.need.level.capitalize()}"
 
 
 def _transport(

@@ -55,12 +55,14 @@ class Check:
     todo: str = ""
 
 
-def examine(runtime: Runtime, *, ping: Callable[[], None]) -> list[Check]:
+def examine(
+    runtime: Runtime, *, ping: Callable[[], None], host_is_current: Callable[[], bool] = lambda: True
+) -> list[Check]:
     """Every check, in a fixed order. `ping` tries the queue's server and raises CWPortalError if it cannot be used.
 
-    Connections are looked at only in a database that is set up.
+    `host_is_current`: whether the host's own tables are set up too. Connections are looked at only in a database that is set up.
     """
-    database = _database(runtime)
+    database = _database(runtime, host_is_current)
     rows = _connections(runtime) if database.health is Health.OK else []
     return [
         database,
@@ -79,7 +81,7 @@ def _connections(runtime: Runtime) -> Sequence[Connection]:
         return session.scalars(select(Connection).order_by(Connection.partner_id)).all()
 
 
-def _database(runtime: Runtime) -> Check:
+def _database(runtime: Runtime, host_is_current: Callable[[], bool]) -> Check:
     name = "database"
     if runtime.config.database_url is None and not runtime.config.instance.is_dir():
         return Check(
@@ -90,7 +92,7 @@ def _database(runtime: Runtime) -> Check:
             "Run: cwportal init (or correct CWPORTAL_INSTANCE).",
         )
     try:
-        current = schema.is_current(runtime.database.engine)
+        current = schema.is_current(runtime.database.engine) and host_is_current()
     except SQLAlchemyError as error:
         return Check(
             name,

@@ -24,6 +24,7 @@ from cwportal.services.apply.additions import apply_account
 from cwportal.services.apply.creation import create_first
 from cwportal.services.apply.journal import Journal
 from cwportal.services.apply.products import apply_products
+from cwportal.services.apply.users_file import upload_lists
 from cwportal.services.apply.work import Work
 from cwportal.services.connection import Client, open_client
 from cwportal.services.planning.material import Material, gather, read_portal
@@ -32,6 +33,7 @@ from cwportal.services.runs import Cancelled, Lease, LeaseLost
 from cwportal.vocabulary import PlanState, RunState, Trigger
 
 _PORTAL_ERROR = "The export stopped because of an error in the portal itself; its operator finds it in the log."
+_INTERRUPTED = "The export was interrupted. What was written stays; start it again for the rest."
 
 Progress = Callable[[str, int, int], None]
 """Told (what is done, how many so far, of how many)."""
@@ -124,7 +126,8 @@ def run(runtime: Runtime, run_id: int, *, progress: Progress = silent) -> bool:
 
 def _end_unread(runtime: Runtime, lease: Lease, error: str) -> None:
     """End a run that could not begin to read; nothing happens if it has been ended, or taken up, already."""
-    outcome.conclude(runtime, lease, written=set(), plans={}, held=(), requests=0, error=error, state=None)
+    with suppress(LeaseLost):
+        outcome.conclude(runtime, lease, written=set(), plans={}, held=(), requests=0, error=error, state=None)
 
 
 def execute(runtime: Runtime, client: Client, lease: Lease, progress: Progress) -> None:
@@ -143,9 +146,9 @@ def execute(runtime: Runtime, client: Client, lease: Lease, progress: Progress) 
         export_run.end(error=str(error), state=RunState.CANCELLED)
     except CWPortalError as error:
         export_run.end(error=str(error))
-    except BaseException:
+    except BaseException as error:
         with suppress(Exception):
-            export_run.end(error=_PORTAL_ERROR)
+            export_run.end(error=_PORTAL_ERROR if isinstance(error, Exception) else _INTERRUPTED)
         raise
 
 
@@ -162,7 +165,7 @@ class _ExportRun:
         self._planned: dict[str, Planned] = {}
         self._material: dict[str, Material] = {}
         self._held: tuple[Finding, ...] = ()
-        self._written: set[str] = set()
+        self._let_through: set[str] = set()
 
     def carry_out(self) -> None:
         """Read, plan, limit, apply, finish."""
@@ -171,8 +174,7 @@ class _ExportRun:
         approval = outcome.approval_of(self._runtime, self._lease.run_id)
         plans = [planned.plan for planned in self._planned.values()]
         limits = next(iter(self._material.values())).context.settings.limits if self._material else None
-        approved = approval.everything or bool(approval.digests)
-        self._held = limit_partner(plans, limits) if limits and not approved else ()
+        self._held = limit_partner(plans, limits) if limits and not approval.given else ()
         runs.enter(self._runtime, self._lease, RunState.APPLYING)
         if self._held:
             self.end()
@@ -184,23 +186,25 @@ class _ExportRun:
         ]
         quiet = [p for p in self._planned.values() if p.plan.state is PlanState.EMPTY and p.plan.exported]
         work = Work(self._runtime, self._client, Writer(self._client.transport), self._journal, self._lease)
+        self._let_through = {planned.plan.account_id for planned in (*chosen, *quiet)}
         self._apply_products(work, {part for planned in chosen for part in planned.plan.products})
         self._apply(work, [*chosen, *quiet], approval)
         self.end(error=work.stopped.sentence if work.stopped else None)
 
     def end(self, *, error: str | None = None, state: RunState | None = None) -> None:
-        """Write the outcome of every account and of the run."""
-        self._store.flush()
-        outcome.conclude(
-            self._runtime,
-            self._lease,
-            written=self._written,
-            plans={key: planned.plan for key, planned in self._planned.items()},
-            held=self._held,
-            requests=self._client.transport.requests,
-            error=error,
-            state=state,
-        )
+        """Write the outcome of every account and of the run; nothing if another process has it."""
+        with suppress(LeaseLost):
+            self._store.flush()
+            outcome.conclude(
+                self._runtime,
+                self._lease,
+                written=self._let_through,
+                plans={key: planned.plan for key, planned in self._planned.items()},
+                held=self._held,
+                requests=self._client.transport.requests,
+                error=error,
+                state=state,
+            )
 
     def _plan(self) -> dict[str, list[Change]]:
         """Plan all accounts; those with a write that is not settled yet come last, after waiting for it."""
@@ -216,6 +220,7 @@ class _ExportRun:
         if last and pending.ready_at:
             while (pause := (pending.ready_at - runtime.clock()).total_seconds()) > 0:
                 self._progress("Waiting until lost writes can be checked", len(now), len(ids))
+                self._may_go_on()
                 runtime.sleep(min(pause, 1.0))
             pending = intents.look_up(runtime, client, partner_id, self._lease)
             self._take(gather(runtime, client, portal, last, pending.of(portal.charges)), last, len(ids))
@@ -245,29 +250,32 @@ class _ExportRun:
         apply_products(work, wanted)
 
     def _apply(self, work: Work, chosen: list[Planned], approval: outcome.Approval) -> None:
-        def one(planned: Planned) -> None:
-            current = self._fresh(planned, approval)
+        def one(planned: Planned) -> AccountPlan | None:
+            current = None if work.stopped else self._fresh(work, planned, approval)
             if current is None or work.stopped is not None:
-                return
-            self._written.add(current.plan.account_id)
+                return None
             with self._runtime.database.read() as session:
                 changes = store.planned(session, self._lease.run_id, account_id=current.plan.account_id)
             plan, changes = create_first(work, self._material[current.plan.account_id], current.plan, changes)
             if plan is not current.plan:
                 self._planned[plan.account_id] = replace(current, plan=plan)
             apply_account(work, plan, changes, current.rows)
+            return plan
 
         with ThreadPoolExecutor(self._runtime.config.concurrency, thread_name_prefix="apply") as pool:
             futures = [pool.submit(one, planned) for planned in chosen]
             try:
+                reached = []
                 for count, future in enumerate(futures, 1):
-                    future.result()
+                    reached.append(future.result())
                     self._progress("Writing accounts", count, len(futures))
+                for account_id, told in upload_lists(work, pool, filter(None, reached), self._material).items():
+                    self._planned[account_id] = self._planned[account_id].telling(told)
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
 
-    def _fresh(self, planned: Planned, approval: outcome.Approval) -> Planned | None:
+    def _fresh(self, work: Work, planned: Planned, approval: outcome.Approval) -> Planned | None:
         """The plan if what it was made from is recent or unchanged; else a new one, if that may be written; else None."""
         plan = planned.plan
         age = self._runtime.clock() - planned.read_at
@@ -283,17 +291,19 @@ class _ExportRun:
             self._journal.skip_account(
                 plan.account_id, f"Not tried: the agreement could not be read again. {error.sentence}"
             )
-            self._written.add(plan.account_id)
+            work.failed(error)
             return None
         if again.fingerprint == planned.fingerprint:
             return replace(again, plan=replace(again.plan, changes=()))
         stripped = self._store.replace(again.plan)
         self._planned[plan.account_id] = replace(again, plan=stripped)
         plans = [item.plan for item in list(self._planned.values())]
-        approved = approval.everything or bool(approval.digests)
-        held = not approved and bool(limit_partner(plans, material.context.settings.limits))
+        held = not approval.given and bool(limit_partner(plans, material.context.settings.limits))
         allowed = approval.covers(again.plan) and may_be_written(again.plan, approved=approval.answers(again.plan))
-        return self._planned[plan.account_id] if allowed and not held else None
+        if allowed and not held:
+            return self._planned[plan.account_id]
+        self._let_through.discard(plan.account_id)
+        return None
 
 
 def _first_needs(plans: Iterable[AccountPlan]) -> dict[str, str]:

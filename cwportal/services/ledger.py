@@ -156,6 +156,10 @@ def put(
     row.cw_product_id = echo.product_id
     row.closed_at = None
     row.key_price, row.key_cost = key.unit_price, key.unit_cost
+    for (
+        column
+    ) in _COLUMNS.values():  # what was sent to it before it was somebody else's, or ended, says nothing any more
+        setattr(row, f"sent_{column}", None)
     set_values(row, sent=sent, echo=echo)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
 
 from cwportal.billing.approval import account_state, run_state
 from cwportal.billing.values import AccountPlan, Finding, Money
@@ -19,6 +20,9 @@ from cwportal.services.runs import Lease
 from cwportal.vocabulary import AccountState, Action, Kind, Outcome, RunState, Severity
 
 _COUNTED = {Action.CREATE: "created", Action.UPDATE: "updated", Action.END: "ended", Action.ADOPT: "adopted"}
+_MAY_BE_LEFT_OUT = (Kind.PRODUCT, Kind.CONTACT)
+"""What may be skipped without harm to the account: a product that failed elsewhere, a contact the agreement did without.
+So may the deletion of an older list of users, which the next export tries again."""
 COUNTS = ("created", "updated", "ended", "unchanged", "adopted", "failed", "unknown", "skipped")
 
 
@@ -63,10 +67,47 @@ def conclude(
     error: str | None,
     state: RunState | None,
 ) -> None:
-    """Write the end of every account and of the run, from the outcomes that are in the database."""
-    if error is not None:
-        _skip_rest(runtime, lease, written, error)
-    outcomes, counts = _outcomes(runtime, lease.run_id)
+    """Write the end of every account and of the run in one commit, from the outcomes that are in the database.
+
+    Raises LeaseLost (and nothing is written) if another process has the run.
+    """
+    with runtime.database.durable() as session:
+        runs.keep_out(session, lease, alone=True)
+        if error is not None:
+            _skip_rest(session, lease, written, error)
+        outcomes, counts = _outcomes(session, lease.run_id)
+        states, money = _states(plans, written, outcomes, counts, stopped=error is not None)
+        for account_id, account in states.items():
+            session.execute(
+                update(RunAccount)
+                .where(RunAccount.run_id == lease.run_id, RunAccount.account_id == account_id)
+                .values(state=account, error=_first_error(plans[account_id]))
+            )
+        wrote = any(Outcome.APPLIED in several for several in outcomes.values())
+        end = state or run_state(states.values(), wrote=wrote, partner_held=bool(held), stopped=error is not None)
+        runs.finish(
+            session,
+            runtime,
+            lease,
+            end,
+            counts={name: counts[name] for name in COUNTS},
+            money=money_json(money),
+            findings=[finding_json(finding) for finding in held],
+            requests=Run.requests + requests,
+            error=error,
+        )
+        audit.record(session, runtime, lease.partner_id, f"run {lease.run_id}", "export_ended", state=end, **counts)
+
+
+def _states(
+    plans: Mapping[str, AccountPlan],
+    written: set[str],
+    outcomes: Mapping[str, list[Outcome]],
+    counts: Counter[str],
+    *,
+    stopped: bool,
+) -> tuple[dict[str, AccountState], Money]:
+    """How every account ended, and the money of all; what was right already is added to `counts`."""
     money, states = Money(), dict[str, AccountState]()
     for account_id, plan in plans.items():
         counts["unchanged"] += plan.unchanged
@@ -75,35 +116,14 @@ def conclude(
             plan.state,
             exported=plan.exported,
             written=account_id in written,
-            stopped=error is not None,
+            stopped=stopped,
             errors=any(finding.severity is Severity.ERROR for finding in plan.findings),
             outcomes=outcomes.get(account_id, ()),
         )
-    with runtime.database.write() as session:
-        for account_id, account in states.items():
-            session.execute(
-                update(RunAccount)
-                .where(RunAccount.run_id == lease.run_id, RunAccount.account_id == account_id)
-                .values(state=account, error=_first_error(plans[account_id]))
-            )
-    wrote = any(Outcome.APPLIED in several for several in outcomes.values())
-    end = state or run_state(states.values(), wrote=wrote, partner_held=bool(held), stopped=error is not None)
-    finished = runs.finish(
-        runtime,
-        lease,
-        end,
-        counts={name: counts[name] for name in COUNTS},
-        money=money_json(money),
-        findings=[finding_json(finding) for finding in held],
-        requests=Run.requests + requests,
-        error=error,
-    )
-    if finished:
-        with runtime.database.write() as session:
-            audit.record(session, runtime, lease.partner_id, f"run {lease.run_id}", "export_ended", state=end, **counts)
+    return states, money
 
 
-def _outcomes(runtime: Runtime, run_id: int) -> tuple[dict[str, list[Outcome]], Counter[str]]:
+def _outcomes(session: Session, run_id: int) -> tuple[dict[str, list[Outcome]], Counter[str]]:
     """Outcomes by account, and counts. A write that was found not done and planned anew in the same run counts once."""
     by_account: dict[str, list[Outcome]] = defaultdict(list)
     counts: Counter[str] = Counter()
@@ -117,32 +137,35 @@ def _outcomes(runtime: Runtime, run_id: int) -> tuple[dict[str, list[Outcome]], 
         )
         .group_by(RunChange.account_id, RunChange.kind, RunChange.action, RunChange.outcome)
     )
-    with runtime.database.read() as session:
-        for account_id, kind, action, stored, number in session.execute(query):
-            outcome = Outcome(stored)
-            if kind != Kind.PRODUCT or outcome not in (Outcome.PLANNED, Outcome.SKIPPED):
-                by_account[account_id].append(outcome)
-            if outcome is Outcome.APPLIED:
-                counts[_COUNTED[Action(action)]] += number
-            elif outcome in (Outcome.FAILED, Outcome.SKIPPED):
-                counts[outcome.value] += number
-            elif outcome in (Outcome.UNKNOWN, Outcome.STARTED):
-                counts["unknown"] += number
+    for account_id, kind, action, stored, number in session.execute(query):
+        outcome = Outcome(stored)
+        deletion = kind == Kind.USERS and action == Action.END
+        if not (deletion or kind in _MAY_BE_LEFT_OUT) or outcome not in (Outcome.PLANNED, Outcome.SKIPPED):
+            by_account[account_id].append(outcome)
+        if kind == Kind.PRODUCT_TABLE or (
+            deletion and outcome is Outcome.APPLIED
+        ):  # in the log, but nothing that was exported
+            continue
+        if outcome is Outcome.APPLIED:
+            counts[_COUNTED[Action(action)]] += number
+        elif outcome in (Outcome.FAILED, Outcome.SKIPPED):
+            counts[outcome.value] += number
+        elif outcome in (Outcome.UNKNOWN, Outcome.STARTED):
+            counts["unknown"] += number
     return by_account, counts
 
 
-def _skip_rest(runtime: Runtime, lease: Lease, written: set[str], error: str) -> None:
+def _skip_rest(session: Session, lease: Lease, written: set[str], error: str) -> None:
     """Changes of accounts that were let through and not reached are skipped; those that wait for a person stay planned."""
-    with runtime.database.write() as session:
-        session.execute(
-            update(RunChange)
-            .where(
-                RunChange.run_id == lease.run_id,
-                RunChange.outcome == Outcome.PLANNED,
-                RunChange.account_id.in_(sorted(written)),
-            )
-            .values(outcome=Outcome.SKIPPED, error=f"Not tried: the export stopped before. {error}")
+    session.execute(
+        update(RunChange)
+        .where(
+            RunChange.run_id == lease.run_id,
+            RunChange.outcome == Outcome.PLANNED,
+            RunChange.account_id.in_(sorted(written)),
         )
+        .values(outcome=Outcome.SKIPPED, error=f"Not tried: the export stopped before. {error}")
+    )
 
 
 def _first_error(plan: AccountPlan) -> str | None:

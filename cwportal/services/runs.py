@@ -206,9 +206,12 @@ def _end(runtime: Runtime, now: datetime) -> datetime:
     return now + timedelta(seconds=runtime.config.run_limit)
 
 
-def keep_out(session: Session, lease: Lease) -> None:
-    """Raise LeaseLost if another process has the run, and let none take it up before this transaction ends."""
-    token = session.scalar(select(Run.lease).where(Run.id == lease.run_id).with_for_update(read=True))
+def keep_out(session: Session, lease: Lease, *, alone: bool = False) -> None:
+    """Raise LeaseLost if another process has the run, and let none take it up before this transaction ends.
+
+    `alone`: for a transaction that changes the run's row itself.
+    """
+    token = session.scalar(select(Run.lease).where(Run.id == lease.run_id).with_for_update(read=not alone))
     if token != lease.token:
         raise LeaseLost(f"Run {lease.run_id} was taken up by another process, which finishes it.")
 
@@ -255,20 +258,18 @@ def heartbeat(runtime: Runtime, lease: Lease) -> Iterator[None]:
 def enter(runtime: Runtime, lease: Lease, state: RunState) -> None:
     """Move the run on to `state`, if it is still ours."""
     with runtime.database.durable() as session:
+        keep_out(session, lease, alone=True)
         confirm(session, lease, runtime.clock())
         session.execute(update(Run).where(Run.id == lease.run_id).values(state=state, heartbeat_at=runtime.clock()))
 
 
-def finish(runtime: Runtime, lease: Lease, state: RunState, **columns: Any) -> bool:
-    """Write the end of the run; False (and nothing written) if another process has it."""
-    with runtime.database.durable() as session:
-        done = session.execute(
-            update(Run)
-            .where(Run.id == lease.run_id, Run.lease == lease.token)
-            .values(state=state, finished_at=runtime.clock(), lease=None, **columns)
-            .returning(Run.id)
-        )
-        return done.scalar_one_or_none() is not None
+def finish(session: Session, runtime: Runtime, lease: Lease, state: RunState, **columns: Any) -> None:
+    """Write the end of a run that is still ours (see `keep_out`)."""
+    session.execute(
+        update(Run)
+        .where(Run.id == lease.run_id, Run.lease == lease.token)
+        .values(state=state, finished_at=runtime.clock(), lease=None, **columns)
+    )
 
 
 def is_alive(session: Session, runtime: Runtime, run_id: int) -> bool:

@@ -96,11 +96,10 @@ def test_upload_is_multipart_and_hidden_from_the_customer_portal(
     writer = Writer(make_transport())
     writer.upload_document(9, title="Users", file_name="u.csv", content="ü,1".encode())
     sent = web.calls[0].request
-    assert isinstance(sent.body, bytes)
+    body = b"".join(sent.body)
+    assert int(sent.headers["Content-Length"]) == len(body)
     assert sent.headers["Content-Type"].startswith("multipart/form-data; boundary=")
-    parts = dict(
-        re.findall(rb'name="(\w+)"(?:; filename="u.csv"\r\nContent-Type: text/csv)?\r\n\r\n(.*?)\r\n', sent.body)
-    )
+    parts = dict(re.findall(rb'name="(\w+)"(?:; filename="u.csv"\r\nContent-Type: text/csv)?\r\n\r\n(.*?)\r\n', body))
     assert parts == {
         b"recordType": b"Agreement",
         b"recordId": b"9",

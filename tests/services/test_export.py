@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
 from cwportal.models import LedgerAddition
+from cwportal.sandbox.store import Tenant
 from tests.support.portal import charge
 from tests.support.world import World, group
 
@@ -96,3 +102,27 @@ def test_the_ledger_holds_what_was_sent_and_echoed(world: World) -> None:
     assert (line.sent_quantity, line.echoed_quantity) == (3, 3)
     assert (line.sent_price, line.sent_cost) == (5, 2)
     assert line.cw_agreement_id == agreement
+
+
+def test_a_write_that_connectwise_accepts_and_does_not_take_is_failed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A workflow in ConnectWise that puts the old quantity back must never look like a success."""
+    agreement = world.agreement("A")
+    world.source.add_account("a", charge("MBX", 30, 2, 5))
+    world.map({"a": agreement})
+    world.export()
+    world.source.set_charges("a", charge("MBX", 31, 2, 5))
+    keep = Tenant.replace
+
+    def undone(tenant: Tenant, kind: str, record: Any, values: dict[str, Any], by: str) -> None:
+        keep(tenant, kind, record, {**values, "quantity": Decimal(30)} if kind == "addition" else values, by)
+
+    with monkeypatch.context() as workflow:
+        workflow.setattr(Tenant, "replace", undone)
+        for _ in range(2):
+            result = world.export()
+            assert result["status"] == "failed"
+            assert result["counts"]["failed"] == 1
+    assert world.export()["status"] == "succeeded"
+    assert world.lines(agreement) == [group("MBX", 31, 2, 5)]

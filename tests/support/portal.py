@@ -26,6 +26,7 @@ class MemorySource:
     skus: dict[str, Product] = field(default_factory=dict)
     customers: dict[str, Account] = field(default_factory=dict)
     usage: dict[str, list[Charge]] = field(default_factory=dict)
+    people: dict[str, list[User]] = field(default_factory=dict)
 
     def partner(self, partner_id: str) -> Partner:
         if partner_id != PARTNER:
@@ -48,7 +49,7 @@ class MemorySource:
     def users(self, partner_id: str, account_id: str) -> Iterator[User]:
         self.partner(partner_id)
         self.customers[account_id]
-        return iter(())
+        return iter(list(self.people.get(account_id, ())))
 
     def contacts(self, partner_id: str) -> Sequence[Contact]:
         self.partner(partner_id)

@@ -165,6 +165,30 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_table(
+        "cwportal_ledger_document",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("partner_id", sa.String(length=100), nullable=False),
+        sa.Column("tenant", sa.String(length=400), nullable=False),
+        sa.Column("account_id", sa.String(length=100), nullable=False),
+        sa.Column("cw_agreement_id", sa.Integer(), nullable=False),
+        sa.Column("cw_document_id", sa.Integer(), nullable=False),
+        sa.Column("file_name", sa.String(length=200), nullable=False),
+        sa.Column("rows", sa.Integer(), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("superseded", sa.Boolean(), nullable=False),
+        sa.Column("uploaded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_cwportal_ledger_document")),
+        sa.UniqueConstraint(
+            "tenant", "cw_document_id", name=op.f("uq_cwportal_ledger_document_tenant_cw_document_id")
+        ),
+    )
+    op.create_index(
+        "ix_cwportal_ledger_document_account",
+        "cwportal_ledger_document",
+        ["partner_id", "tenant", "account_id"],
+        unique=False,
+    )
+    op.create_table(
         "cwportal_ledger_product",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("partner_id", sa.String(length=100), nullable=False),
@@ -335,6 +359,7 @@ def downgrade() -> None:
         "cwportal_run",
         "cwportal_mapping",
         "cwportal_ledger_product",
+        "cwportal_ledger_document",
         "cwportal_ledger_addition",
         "cwportal_directory_entry",
         "cwportal_directory_company",

@@ -16,6 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from cwportal.billing import lookup
 from cwportal.billing.order import may_apply
 from cwportal.billing.values import AccountPlan, Change, GroupKey, Row
 from cwportal.connectwise.errors import ConnectWiseError, Forbidden
@@ -118,7 +119,23 @@ def _applied(work: Work, account: _Account, stored: Stored, echo: Row) -> Done:
         change=stored.change,
         echo=echo,
     )
-    return Done(stored.id, Outcome.APPLIED, ledger=keep, addition_id=echo.id, product_id=echo.product_id)
+    other = lookup.not_taken(echo, stored.change.after)
+    return Done(
+        stored.id,
+        Outcome.FAILED if other else Outcome.APPLIED,
+        _not_taken(echo.id, stored.change, other) if other else None,
+        ledger=keep,
+        addition_id=echo.id,
+        product_id=echo.product_id,
+    )
+
+
+def _not_taken(addition_id: int, change: Change, other: dict[str, Any]) -> str:
+    told = "; ".join(f"{name} {change.after[name]} was sent, it now says {value}" for name, value in other.items())
+    return (
+        f"ConnectWise accepted the write and shows other values on line {addition_id}: {told}. "
+        "Look at the line in ConnectWise: a rule or workflow there may change it. The next export tries again."
+    )
 
 
 def _write(work: Work, account: _Account, change: Change, fields: dict[str, Any]) -> Row:
@@ -152,18 +169,23 @@ def _flush(work: Work, account: _Account) -> None:
 def written(
     runtime: Runtime, owner: ledger.Owner, *, account_id: str, agreement_id: int, change: Change, echo: Row
 ) -> Callable[[Session], None]:
-    """What a successful write means for the ledger: sent and echoed values, key, owner."""
+    """What a successful write means for the ledger: sent and echoed values, key, owner.
+
+    A field that ConnectWise did not take does not count as sent, so that the next plan sees that it is not right.
+    """
+    other = lookup.not_taken(echo, change.after)
+    sent = {name: value for name, value in change.after.items() if name not in other}
 
     def keep(session: Session) -> None:
         row = ledger.find(session, owner.tenant, agreement_id, echo.id)
         if change.key is None:  # ended by a person's decision: not ours, or no longer ours to bill
             if row is not None:
-                ledger.keep_echo(row, change.after, echo)
+                ledger.keep_echo(row, sent, echo)
             return
         if row is not None and change.action in (Action.UPDATE, Action.END):
             row.key_price, row.key_cost = change.key.unit_price, change.key.unit_cost
             row.part_number = change.part_number
-            ledger.keep_echo(row, change.after, echo)
+            ledger.keep_echo(row, sent, echo)
             return
         ledger.put(
             session,
@@ -174,7 +196,7 @@ def written(
             part_number=change.part_number,
             key=change.key,
             echo=echo,
-            sent=change.after,
+            sent=sent,
             origin=change.action,
             now=runtime.clock(),
         )

@@ -6,7 +6,7 @@ by a later run, and nothing that depends on it is tried before.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -20,7 +20,7 @@ from cwportal.connectwise.errors import ConnectWiseError, Forbidden, Invalid
 from cwportal.connectwise.records import Agreement, Company
 from cwportal.models import RunAccount
 from cwportal.services.apply import created
-from cwportal.services.apply.journal import Done, Intent, Ledger
+from cwportal.services.apply.journal import Done, Intent
 from cwportal.services.apply.store import Stored, finding_json
 from cwportal.services.apply.work import Work
 from cwportal.services.planning.creation import bears
@@ -261,9 +261,13 @@ class _Creation:
             with work.runtime.database.write() as session:
                 self._tell(session, *wrong)
 
-    def _done(self, stored: Stored, keep: Ledger) -> None:
+    def _done(self, stored: Stored, keep: Callable[[Session], object]) -> None:
         self._work.succeeded()
-        self._work.journal.finish(Done(stored.id, Outcome.APPLIED, ledger=keep))
+
+        def ledger(session: Session) -> None:
+            keep(session)
+
+        self._work.journal.finish(Done(stored.id, Outcome.APPLIED, ledger=ledger))
 
     def _failed(
         self, stored: Stored, error: ConnectWiseError, finding: Finding | None = None, *, refused: bool = False

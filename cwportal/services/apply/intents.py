@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,9 +15,10 @@ from cwportal.billing import lookup
 from cwportal.billing.values import AccountCharges, Row, Unconfirmed
 from cwportal.connectwise.errors import ConnectWiseError, NotFound
 from cwportal.models import LedgerAddition, LineDecision, RunChange
+from cwportal.models import Mapping as MappingRow
 from cwportal.runtime import Runtime
 from cwportal.services import ledger, runs
-from cwportal.services.apply import created
+from cwportal.services.apply import created, users_lookup
 from cwportal.services.apply.additions import written
 from cwportal.services.apply.products import put as put_product
 from cwportal.services.apply.store import change_of
@@ -75,7 +76,8 @@ def look_up(runtime: Runtime, client: Client, partner_id: str, lease: Lease | No
     products, ready = dict[str, Unconfirmed](), list[datetime]()
     lookups = _LookUps(runtime, client, lease)
     for change in opened:
-        settled_at = (change.attempted_at or runtime.clock()) + timedelta(seconds=runtime.config.settle)
+        given_up = change.finished_at or change.attempted_at or runtime.clock()
+        settled_at = given_up + timedelta(seconds=runtime.config.settle)
         if change.run_id in theirs:
             found = Unconfirmed(
                 "An export under way is writing this line. Look again when it has ended.", change.part_number or None
@@ -95,7 +97,7 @@ def look_up(runtime: Runtime, client: Client, partner_id: str, lease: Lease | No
         if change.kind == Kind.PRODUCT:
             products[change.part_number] = found
         elif change.kind != Kind.PRODUCT_TABLE:
-            waiting[change.account_id].append(found)
+            waiting[change.account_id].append(replace(found, users=change.kind == Kind.USERS))
     return Pending({key: tuple(value) for key, value in waiting.items()}, products, max(ready, default=None))
 
 
@@ -105,25 +107,38 @@ class _LookUps:
     def __init__(self, runtime: Runtime, client: Client, lease: Lease | None) -> None:
         self._runtime = runtime
         self._client = client
-        self._run_id = lease.run_id if lease else None
+        self._lease = lease
         self._rows: dict[int, tuple[Row, ...]] = {}
 
     def settle(self, change: RunChange) -> Unconfirmed | None:
         """None when the intent is settled; else why it is not."""
         try:
+            if change.kind == Kind.USERS:
+                users_lookup.settle(self._runtime, self._client, change, self._close)
+                return None
             if change.kind in created.KINDS:
                 return created.settle(self._runtime, self._client, change, self._close)
             return self._product(change) if change.kind == Kind.PRODUCT else self._addition(change)
         except STOPPING:
             raise
-        except NotFound:
+        except NotFound as error:
+            if change.kind == Kind.ADDITION and self._still_mapped(change):  # hidden is not gone: it may be seen again
+                return self._unread(change, error)
             self._free(change, "ConnectWise no longer has the company, agreement or product.")
             return None
         except ConnectWiseError as error:
-            return Unconfirmed(
-                f"A write of run {change.run_id} was not confirmed by ConnectWise, and checking it failed: {error.sentence}",
-                change.part_number or None,
-            )
+            return self._unread(change, error)
+
+    def _unread(self, change: RunChange, error: ConnectWiseError) -> Unconfirmed:
+        return Unconfirmed(
+            f"A write of run {change.run_id} was not confirmed by ConnectWise, and checking it failed: {error.sentence}",
+            change.part_number or None,
+        )
+
+    def _still_mapped(self, change: RunChange) -> bool:
+        with self._runtime.database.read() as session:
+            row = session.get(MappingRow, (change.partner_id, change.account_id))
+        return row is not None and (row.tenant, row.cw_agreement_id) == (change.tenant, change.cw_agreement_id)
 
     def _addition(self, change: RunChange) -> Unconfirmed | None:
         agreement_id = change.cw_agreement_id or 0
@@ -225,13 +240,15 @@ class _LookUps:
             self._close(session, change, Outcome.FAILED, why)
 
     def _close(self, session: Session, change: RunChange, outcome: Outcome, why: str, **columns: Any) -> bool:
+        if self._lease is not None:
+            runs.keep_out(session, self._lease)
         row = session.get(RunChange, change.id, with_for_update=True)
         if row is None or row.resolved_at is not None or row.outcome not in _OPEN:
             return False
         row.outcome = outcome
         row.error = why if outcome is Outcome.FAILED else None
         row.resolved_at = row.finished_at = self._runtime.clock()
-        row.resolved_by_run = self._run_id
+        row.resolved_by_run = self._lease.run_id if self._lease else None
         if "addition_id" in columns:
             row.cw_addition_id = columns["addition_id"]
         if "product_id" in columns:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from cwportal.connectwise.errors import ConnectWiseError
+from cwportal.billing.values import Change
+from cwportal.connectwise.errors import ConnectWiseError, Forbidden
 from cwportal.connectwise.records import Product
 from cwportal.models import LedgerCatalogProduct
 from cwportal.runtime import Runtime
@@ -23,6 +27,12 @@ def apply_products(work: Work, changes: list[Stored]) -> None:
     no_place: str | None = None
     for stored in changes:
         change = stored.change
+        why = _not_now(work, change)
+        if why is not None:
+            work.journal.skip([stored.id], why)
+            if change.action is Action.CREATE:
+                work.failed_products[change.part_number] = "its product could not be created"
+            continue
         if change.action is Action.CREATE and place is None:
             if no_place is not None:
                 work.journal.skip([stored.id], f"Not tried: {no_place}")
@@ -38,14 +48,12 @@ def apply_products(work: Work, changes: list[Stored]) -> None:
                 work.failed_products[change.part_number] = "its product could not be created"
                 continue
         fields = {**change.after, **place} if change.action is Action.CREATE and place else dict(change.after)
-        work.journal.start(Intent(stored.id, change.after, (), change.product_id))
+        started = work.journal.start(Intent(stored.id, change.after, (), change.product_id))
         try:
-            record = (
-                work.writer.create_product(fields)
-                if change.action is Action.CREATE
-                else work.writer.patch_product(change.product_id or 0, fields)
-            )
+            record = work.send(stored.id, started, partial(_write, work, change, fields))
         except ConnectWiseError as error:
+            if isinstance(error, Forbidden):
+                work.refused[change.kind, change.action] = error.sentence
             work.journal.finish(Done(stored.id, work.outcome(error), error.sentence))
             if change.action is Action.CREATE:
                 work.failed_products[change.part_number] = "its product could not be created"
@@ -61,6 +69,20 @@ def apply_products(work: Work, changes: list[Stored]) -> None:
                 ledger=lambda session, stored=stored, record=record: remember(session, work, stored, record),  # type: ignore[misc]
             )
         )
+
+
+def _not_now(work: Work, change: Change) -> str | None:
+    if work.stopped is not None:
+        return f"Not tried: the export stopped before. {work.stopped.sentence}"
+    if (change.kind, change.action) in work.refused:
+        return f"Not tried: {work.refused[change.kind, change.action]}"
+    return None
+
+
+def _write(work: Work, change: Change, fields: Mapping[str, object]) -> Product:
+    if change.action is Action.CREATE:
+        return work.writer.create_product(fields)
+    return work.writer.patch_product(change.product_id or 0, fields)
 
 
 def remember(session: Session, work: Work, stored: Stored, record: Product) -> None:

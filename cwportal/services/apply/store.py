@@ -127,12 +127,12 @@ class PlanStore:
 
 
 def planned(session: Session, run_id: int, *, account_id: str | None = None, products: bool = False) -> list[Stored]:
-    """Changes that are still only planned, in order: of one account, or all product changes."""
+    """Changes that are still only planned, in order: of one account but for its list of users, or all product changes."""
     query = select(RunChange).where(RunChange.run_id == run_id, RunChange.outcome == Outcome.PLANNED)
     if products:
         query = query.where(RunChange.kind == Kind.PRODUCT)
     else:
-        query = query.where(RunChange.account_id == account_id, RunChange.kind != Kind.PRODUCT)
+        query = query.where(RunChange.account_id == account_id, RunChange.kind.not_in([Kind.PRODUCT, Kind.USERS]))
     return [Stored(row.id, change_of(row)) for row in session.scalars(query.order_by(RunChange.position, RunChange.id))]
 
 

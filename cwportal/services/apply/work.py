@@ -38,11 +38,18 @@ class Work:
 
     def send(self, change_id: int, started: datetime, write: Callable[[], _Record]) -> _Record:
         """The one request of a change, whose intent was committed at `started`; looked at once more after every wait."""
+        last_check, passed = self.journal.last_check(change_id, started), list[None]()
+
+        def check() -> None:
+            last_check()
+            passed.append(None)
+
         try:
-            with self.client.gate.sending(self.journal.last_check(change_id, started)):
+            with self.client.gate.sending(check):
                 return write()
         except (Cancelled, OutOfTime) as stop:
-            self.journal.finish(Done(change_id, Outcome.FAILED, f"Not sent. {stop}"))
+            not_sent = Done(change_id, Outcome.FAILED, f"Not sent. {stop}")
+            self.journal.finish(not_sent if not passed else Done(change_id, Outcome.UNKNOWN, f"Not sent again. {stop}"))
             raise
 
     def outcome(self, error: ConnectWiseError) -> Outcome:

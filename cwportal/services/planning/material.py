@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 
 from cwportal.billing.charges import group_charges, twins
+from cwportal.billing.users_file import UsersInput
 from cwportal.billing.values import (
     AccountCharges,
     AccountInput,
@@ -34,9 +35,9 @@ from cwportal.portal import Account, Partner
 from cwportal.runtime import Runtime
 from cwportal.services import ledger, settings
 from cwportal.services.connection import MISSING, Client, refresh_rights
-from cwportal.services.planning import creation
+from cwportal.services.planning import creation, users
 from cwportal.services.planning.facts import agreement_facts, billing_options
-from cwportal.vocabulary import Action, Answer, Kind
+from cwportal.vocabulary import Action, Answer, Data, Kind
 
 _RIGHTS = {
     "Finance > Agreements > Add": ((Kind.ADDITION, Action.CREATE), (Kind.AGREEMENT, Action.CREATE)),
@@ -46,6 +47,9 @@ _RIGHTS = {
         (Kind.ADDITION, Action.ADOPT),
     ),
     "Company > Company Maintenance > Add": ((Kind.COMPANY, Action.CREATE),),
+    "Company > Manage Attachments > Inquire": ((Kind.USERS, Action.CREATE), (Kind.USERS, Action.UPDATE)),
+    "Company > Manage Attachments > Add": ((Kind.USERS, Action.CREATE), (Kind.USERS, Action.UPDATE)),
+    "Company > Manage Attachments > Delete": ((Kind.USERS, Action.END),),
     "Procurement > Product Catalog > Add": ((Kind.PRODUCT, Action.CREATE),),
     "Procurement > Product Catalog > Edit": ((Kind.PRODUCT, Action.UPDATE),),
 }
@@ -65,7 +69,9 @@ class Portal:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """Values for the planner. `pending`: writes of earlier runs that are not confirmed; `wishes`: what is to be created; by account."""
+    """Values for the planner. `pending`: writes of earlier runs that are not confirmed; `wishes`: what is to be created;
+    `users`: lists of users, where they are exported; by account.
+    """
 
     portal: Portal
     context: Context
@@ -77,6 +83,7 @@ class Material:
     exported_before: frozenset[str]
     pending: Mapping[str, tuple[Unconfirmed, ...]] = field(default_factory=dict)
     wishes: Mapping[str, Wish] = field(default_factory=dict)
+    users: Mapping[str, UsersInput] = field(default_factory=dict)
 
     def is_exported(self, account_id: str) -> bool:
         """Mapped and Export checked (rule 0)."""
@@ -114,6 +121,7 @@ class Material:
             other_lines=self.lines.others(account_id, agreement_id),
             decisions=self.decisions.get(account_id, {}),
             unconfirmed=self.pending.get(account_id, ()),
+            users=self.users.get(account_id),
             exported_before=account_id in self.exported_before,
             wish=self.wishes.get(account_id),
         )
@@ -130,10 +138,14 @@ def read_portal(runtime: Runtime, partner_id: str) -> Portal:
     accounts = {account.id: account for account in source.accounts(partner_id)}
     alike = twins(product.sku for product in source.products(partner_id))
     for_core = chosen.for_core()
-    charges = {
-        account_id: group_charges(account_id, rows, skus=skus, twins=alike, settings=for_core)
-        for account_id, rows in source.charges(partner_id, sorted(accounts))
-    }
+    charges: dict[str, AccountCharges] = {}
+    for account_id, rows in source.charges(partner_id, sorted(accounts)):
+        if account_id in charges:
+            raise SourceIncomplete(
+                f"The portal gave the charges of account {account_id} in several pieces, so they may not be complete. "
+                "Nothing was planned. Tell the portal's operator."
+            )
+        charges[account_id] = group_charges(account_id, rows, skus=skus, twins=alike, settings=for_core)
     missing = accounts.keys() - charges.keys()
     if missing:
         raise SourceIncomplete(
@@ -208,6 +220,13 @@ def gather(
         exported_before=before,
         pending=pending,
         wishes=creation.wishes(runtime, client, portal.accounts, mappings, wishing),
+        users=users.gather(
+            runtime,
+            partner_id,
+            tenant,
+            (portal.accounts[row.account_id] for row in exported if row.account_id in portal.accounts),
+            exported=Data.USERS in portal.chosen.data,
+        ),
     )
 
 

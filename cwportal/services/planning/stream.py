@@ -6,7 +6,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cwportal.billing.account import plan_account
@@ -44,6 +44,10 @@ class Planned:
     read_at: datetime
     fingerprint: bytes
     rows: tuple[Row, ...] = ()
+
+    def telling(self, findings: Iterable[Finding]) -> Planned:
+        """The same, with findings that were made while it was applied."""
+        return replace(self, plan=replace(self.plan, findings=(*self.plan.findings, *findings)))
 
 
 def plan_accounts(

@@ -1,0 +1,51 @@
+"""Uploads and deletions of lists whose answer was lost: looked up in the agreement's documents (rule 12)."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from cwportal.connectwise.reader import same_text
+from cwportal.models import LedgerDocument, RunChange
+from cwportal.runtime import Runtime
+from cwportal.services.apply.created import Close
+from cwportal.services.apply.users_file import forget, put
+from cwportal.services.connection import Client
+from cwportal.services.ledger import Owner
+from cwportal.vocabulary import Action, Outcome
+
+_DONE = "Checked in ConnectWise: it was written."
+
+
+def settle(runtime: Runtime, client: Client, change: RunChange, close: Close) -> None:
+    """Settle one lost write. What was uploaded goes into the ledger, what it replaces is deleted by the next plan."""
+    owner, sent = Owner(change.partner_id, change.tenant), change.sent or {}
+    if change.action == Action.END:
+        _deleted(runtime, client, change, owner, close)
+        return
+    documents = client.read.documents(int(sent["agreementId"]))
+    with runtime.database.durable() as session:
+        taken = set(
+            session.scalars(select(LedgerDocument.cw_document_id).where(LedgerDocument.tenant == change.tenant))
+        )
+        known = taken | set(change.known_ids or ())
+        new = sorted(
+            document.id
+            for document in documents
+            if document.id not in known
+            and (same_text(document.file_name, sent["fileName"]) or same_text(document.title, sent["title"]))
+            and document.size in (None, sent["size"])
+        )
+        if not new:
+            close(session, change, Outcome.FAILED, "Checked in ConnectWise: the list of users is not there.")
+        elif close(session, change, Outcome.APPLIED, _DONE):
+            put(session, runtime, owner, change.account_id, new[0], sent)
+
+
+def _deleted(runtime: Runtime, client: Client, change: RunChange, owner: Owner, close: Close) -> None:
+    number = int(change.before["documentId"])
+    there = {document.id for document in client.read.documents(change.cw_agreement_id or 0)}
+    with runtime.database.durable() as session:
+        if number in there:
+            close(session, change, Outcome.FAILED, "Checked in ConnectWise: the older list of users is still there.")
+        elif close(session, change, Outcome.APPLIED, _DONE):
+            forget(session, owner, number)

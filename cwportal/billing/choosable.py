@@ -24,17 +24,6 @@ class Unfit(StrEnum):
     CURRENCY_DIFFERS = "currency_differs"
 
 
-SENTENCES = {
-    Unfit.RECYCLE_BIN: "It is in ConnectWise's recycle bin.",
-    Unfit.INACTIVE: "Its status in ConnectWise is an inactive one.",
-    Unfit.CANCELLED: "It is cancelled.",
-    Unfit.EXPIRED: "It has ended.",
-    Unfit.NOT_RECURRING: "Its billing cycle does not recur.",
-    Unfit.CHILD: "It is a child agreement, which is billed through its parent.",
-    Unfit.CURRENCY_DIFFERS: "Its currency is not that of the portal's prices.",
-}
-"""What a person reads."""
-
 _STATUSES = {"cancelled": Unfit.CANCELLED, "expired": Unfit.EXPIRED, "inactive": Unfit.INACTIVE}
 _NEVER = "notrecurring"
 """Values of agreementStatus and billingOptions (contract section 8)."""

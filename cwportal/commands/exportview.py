@@ -48,7 +48,7 @@ def show(runtime: Runtime, run: Run) -> None:
                 _finding(f"{where}: ", finding, run.partner_id, paint)
     for row in reports.log_rows(runtime, run.id):
         if row["outcome"] in words.BAD_OUTCOMES:
-            what = cell(f"{row['account_id']}, {row['kind']} {row['part_number']}")
+            what = cell(f"{row['account_id']}, {words.subject(row['kind'], row['part_number'], row['addition_id'])}")
             said = f"{words.OUTCOMES[row['outcome']]}. {cell(row['error'])}"
             say(f"{paint('Error:', 'red')} {what}: {said}")
     states = Counter(words.ACCOUNTS[AccountState(account["status"])] for account in report["accounts"])

@@ -9,7 +9,7 @@ from cwportal.commands.out import Paint, say
 from cwportal.commands.text import cell
 from cwportal.runtime import Runtime
 from cwportal.services import reports
-from cwportal.vocabulary import Action, Kind, Outcome, RunState, Severity
+from cwportal.vocabulary import Action, Outcome, RunState, Severity
 
 
 def show(runtime: Runtime, run_id: int) -> None:
@@ -35,8 +35,7 @@ def show(runtime: Runtime, run_id: int) -> None:
             agreement = f", agreement {row['agreement_id']}" if row["agreement_id"] else ""
             click.echo(paint(cell(account), bold=True) + agreement)
         action, outcome = Action(row["action"]), Outcome(row["outcome"])
-        part, line = cell(row["part_number"]), row["addition_id"]
-        what = f"product {part}" if row["kind"] == Kind.PRODUCT else f"line {line} of {part}" if line else part
+        what = cell(words.subject(row["kind"], row["part_number"], row["addition_id"]))
         detail = cell(words.fields(row["before"], row["after"])) or "stays as it is"
         error = f" {cell(row['error'])}" if row["error"] else ""
         said = paint(words.OUTCOMES[outcome], "green" if outcome is Outcome.APPLIED else "red")

@@ -10,7 +10,7 @@ from cwportal.commands import words
 from cwportal.commands.out import Paint
 from cwportal.commands.text import cell
 from cwportal.services.exports import PartnerPlan
-from cwportal.vocabulary import Action, Kind, PlanState
+from cwportal.vocabulary import Action, PlanState
 
 
 def lines(plan: PartnerPlan, partner_id: str, agreements: Mapping[str, str], paint: Paint) -> Iterator[str]:
@@ -56,13 +56,7 @@ def _account(
 
 
 def _change(change: Change) -> str:
-    part = cell(change.part_number)
-    if change.kind is Kind.PRODUCT:
-        what = f"product {part}"
-    elif change.addition_id is None:
-        what = part
-    else:
-        what = f"line {change.addition_id} of {part}"
+    what = cell(words.subject(change.kind, change.part_number, change.addition_id))
     detail = cell(words.fields(change.before, change.after)) or "stays as it is"
     delta = f"  {words.signed(change.price_delta)}" if change.price_delta else ""
     return f"{words.SIGNS[change.action]} {what}: {detail}{delta}  ({cell(change.reason)})"

@@ -37,8 +37,8 @@ def refresh(partner: str, full: bool) -> None:
             note(f"The directory stays as it was read on {before:%Y-%m-%d at %H:%M} UTC.")
         raise
     totals = choices.totals(ready, partner)
-    say(_line("companies", totals.companies, totals.choosable_companies, totals.company_reasons))
-    say(_line("agreements", totals.agreements, totals.choosable_agreements, totals.agreement_reasons))
+    say(_line("company", "companies", totals.companies, totals.choosable_companies, totals.company_reasons))
+    say(_line("agreement", "agreements", totals.agreements, totals.choosable_agreements, totals.agreement_reasons))
     what = (
         "everything"
         if done.full
@@ -47,6 +47,8 @@ def refresh(partner: str, full: bool) -> None:
     say(f"Read {what}, in {done.requests} requests.")
 
 
-def _line(noun: str, count: int, choosable: int, reasons: Mapping[Unfit, int]) -> str:
+def _line(one: str, several: str, count: int, choosable: int, reasons: Mapping[Unfit, int]) -> str:
     why = ", ".join(f"{reason.replace('_', ' ')} {number}" for reason, number in sorted(reasons.items()))
-    return f"{count} {noun}, {choosable} can be chosen{f'; the others: {why}' if why else ''}."
+    return (
+        f"{count} {one if count == 1 else several}, {choosable} can be chosen{f'; the others: {why}' if why else ''}."
+    )

@@ -9,7 +9,7 @@ from typing import Any
 
 from cwportal.billing import money
 from cwportal.billing.scale import canonical
-from cwportal.vocabulary import AccountState, Action, Outcome, PlanState, RunState, Severity
+from cwportal.vocabulary import AccountState, Action, Kind, Outcome, PlanState, RunState, Severity
 
 SIGNS = {Action.CREATE: "+", Action.UPDATE: "~", Action.END: "-", Action.ADOPT: "="}
 COLOURS = {Action.CREATE: "green", Action.UPDATE: "yellow", Action.END: "red", Action.ADOPT: "cyan"}
@@ -57,7 +57,10 @@ OUTCOMES = {
 BAD_OUTCOMES = frozenset({Outcome.STARTED, Outcome.FAILED, Outcome.UNKNOWN, Outcome.SKIPPED})
 
 _FIELDS = {
+    "name": "name",
+    "identifier": "identifier",
     "description": "name",
+    "startDate": "from",
     "quantity": "quantity",
     "unitPrice": "price",
     "unitCost": "cost",
@@ -66,9 +69,19 @@ _FIELDS = {
     "effectiveDate": "from",
     "cancelledDate": "last day",
 }
-"""Fields that are shown, in this order; what else is sent is the same for every line."""
+"""Fields that are shown, in this order; what else is sent is of no interest, such as that a line is billable."""
+
+_KINDS = {Kind.PRODUCT_TABLE: "entry for our products", Kind.USERS: "list of users"}
+
 
 _NOTHING = "nothing"
+
+
+def subject(kind: str, part_number: str, addition_id: int | None) -> str:
+    """What a change writes to."""
+    if kind == Kind.ADDITION:
+        return part_number if addition_id is None else f"line {addition_id} of {part_number}"
+    return f"{_KINDS.get(Kind(kind), kind)} {part_number}".strip()
 
 
 def fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:

@@ -30,6 +30,7 @@ from cwportal.runtime import Runtime
 from cwportal.services import connection, directory_rows
 from cwportal.services.connection import Client, open_client
 from cwportal.services.directory_rows import Table
+from cwportal.services.gate import ConnectionGate
 
 FULL_EVERY = timedelta(days=7)
 """After this long a refresh reads everything again, since a record that was deleted is not among those that changed."""
@@ -145,6 +146,7 @@ def _run(runtime: Runtime, client: Client, work: _Pass, progress: Progress) -> R
 def _clock_there(runtime: Runtime, partner_id: str) -> datetime:
     """Now, by ConnectWise's clock, which stamps `lastUpdated`; by ours where it does not tell its time."""
     row, config = connection.get(runtime, partner_id), runtime.config
+    ConnectionGate(runtime, partner_id).wait()
     ahead = clock_ahead(
         parse_site(row.site, config.allowed_sites),
         row.company_id,

@@ -187,9 +187,10 @@ def _queue(ping: Callable[[], None]) -> Check:
 
 def _clocks(runtime: Runtime, rows: Sequence[Connection]) -> Iterator[Check]:
     name, config = "clock", runtime.config
-    sites = {row.site: row.company_id for row in rows}
+    now = runtime.clock()
+    sites = {row.site: row.company_id for row in rows if row.not_before is None or row.not_before <= now}
     if not sites:
-        yield Check(name, Health.OK, "No ConnectWise is connected to compare clocks with.")
+        yield Check(name, Health.OK, "There is no ConnectWise to compare clocks with now.")
     for text, company_id in list(sites.items())[:_SITES]:
         try:
             ahead = clock_ahead(

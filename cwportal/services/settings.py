@@ -10,6 +10,8 @@ from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from sqlalchemy.orm import Session
+
 from cwportal.billing.values import ExportSettings, Limits
 from cwportal.errors import UsageError
 from cwportal.models import Settings
@@ -58,17 +60,13 @@ def get(runtime: Runtime, partner_id: str) -> Chosen:
 
 def update(runtime: Runtime, partner_id: str, given: Mapping[str, str], *, actor: str) -> Chosen:
     """Change the settings named in `given` (field of Chosen -> text as typed); UsageError names the field."""
-    before = get(runtime, partner_id)
+    default = Chosen(timezone=runtime.source.partner(partner_id).timezone)
     parsed = {name: _PARSERS[name](text.strip()) for name, text in given.items()}
-    after = replace(before, **parsed)
     with runtime.database.write() as session:
-        row = session.get(Settings, partner_id)
-        if row is None:
-            row = Settings(partner_id=partner_id)
-            session.add(row)
-        for field in fields(Chosen):
-            value = getattr(after, field.name)
-            setattr(row, field.name, list(value) if isinstance(value, tuple) else value)
+        row = session.get(Settings, partner_id, with_for_update=True)
+        before = default if row is None else _chosen(row)
+        after = replace(before, **parsed)
+        _put(session, row or Settings(partner_id=partner_id), after)
         changed = {name: str(given[name]) for name in given if getattr(before, name) != getattr(after, name)}
         if changed:
             audit.record(session, runtime, partner_id, actor, "settings", **changed)
@@ -79,18 +77,23 @@ def remember_product_place(
     runtime: Runtime, partner_id: str, *, product_type_id: int, category_id: int | None, subcategory_id: int
 ) -> None:
     """Keep the ids of the product type and subcategory chosen or created for our products."""
-    chosen = get(runtime, partner_id)
+    default = Chosen(timezone=runtime.source.partner(partner_id).timezone)
     with runtime.database.write() as session:
-        row = session.get(Settings, partner_id)
-        if row is None:
-            row = Settings(partner_id=partner_id)
-            session.add(row)
-            for field in fields(Chosen):
-                value = getattr(chosen, field.name)
-                setattr(row, field.name, list(value) if isinstance(value, tuple) else value)
-        row.product_type_id = product_type_id
-        row.product_category_id = category_id
-        row.product_subcategory_id = subcategory_id
+        row = session.get(Settings, partner_id, with_for_update=True)
+        chosen = replace(
+            default if row is None else _chosen(row),
+            product_type_id=product_type_id,
+            product_category_id=category_id,
+            product_subcategory_id=subcategory_id,
+        )
+        _put(session, row or Settings(partner_id=partner_id), chosen)
+
+
+def _put(session: Session, row: Settings, chosen: Chosen) -> None:
+    for field in fields(Chosen):
+        value = getattr(chosen, field.name)
+        setattr(row, field.name, list(value) if isinstance(value, tuple) else value)
+    session.add(row)
 
 
 def _chosen(row: Settings) -> Chosen:

@@ -9,7 +9,7 @@ from itertools import product
 import pytest
 
 from cwportal.billing.agreements import agreement_findings
-from cwportal.billing.choosable import SENTENCES, Unfit, agreement_reasons, company_reasons
+from cwportal.billing.choosable import Unfit, agreement_reasons, company_reasons
 from cwportal.billing.values import AgreementFacts
 from cwportal.vocabulary import Severity
 from tests.billing.build import TODAY, account, agreement, context
@@ -73,10 +73,6 @@ def test_what_can_be_chosen_is_what_an_export_accepts_once_its_cycle_is_confirme
         )
         chosen = not agreement_reasons(facts, today=TODAY, currency="USD")
         assert chosen is not _blocked(facts), facts
-
-
-def test_every_reason_has_a_sentence() -> None:
-    assert set(SENTENCES) == set(Unfit)
 
 
 def _blocked(facts: AgreementFacts) -> bool:

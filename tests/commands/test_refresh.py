@@ -42,7 +42,7 @@ def test_what_was_read_and_what_cannot_be_chosen(sandbox: Sandbox, capsys: pytes
     assert cli.run(["refresh", "--partner", "p1"]) == 0
     first, second, third = capsys.readouterr().out.splitlines()
     assert first == "2 companies, 1 can be chosen; the others: recycle bin 1."
-    assert second == "1 agreements, 1 can be chosen."
+    assert second == "1 agreement, 1 can be chosen."
     assert third.startswith("Read everything, in ")
     assert cli.run(["refresh", "--partner", "p1"]) == 0
     assert "new or changed" in capsys.readouterr().out

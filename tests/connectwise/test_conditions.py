@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from urllib.parse import quote_plus
 
 import pytest
@@ -60,3 +61,11 @@ def test_texts_that_cannot_be_quoted_come_alone() -> None:
         Condition('identifier = "A" or identifier = "B"'),
         Condition('identifier contains "z long"', exact=False),
     ]
+
+
+def test_updated_since_is_utc_to_the_second_in_square_brackets() -> None:
+    instant = datetime(2026, 3, 1, 1, 30, 5, 999_999, tzinfo=timezone(timedelta(hours=2)))
+    assert conditions.updated_since(instant) == "lastUpdated > [2026-02-28T23:30:05Z]"
+    assert conditions.updated_since(None) == ""
+    with pytest.raises(ValueError, match="naive"):
+        conditions.updated_since(datetime(2026, 3, 1))  # noqa: DTZ001 - that is the point

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import cast
 
@@ -188,6 +189,20 @@ def test_the_directory_streams() -> None:
     assert next(stream).id == 1
     assert len(canned.asked) == 1
     assert [company.id for company in stream] == [2, 3]
+
+
+@pytest.mark.parametrize("path", ["/company/companies", "/finance/agreements"])
+def test_only_what_was_changed_is_asked_for_on_every_page(path: str) -> None:
+    def answer(params: Params) -> Answer:
+        return listed({"id": 1}, {"id": 2}, link=NEXT) if "id >" not in params["conditions"] else listed({"id": 3})
+
+    canned = Canned({path: answer})
+    since = datetime(2026, 3, 1, tzinfo=UTC)
+    source = reader(canned, 2)
+    stream = source.iterate_companies(since) if "company" in path else source.iterate_agreements(since)
+    assert [record.id for record in stream] == [1, 2, 3]
+    asked = "lastUpdated > [2026-03-01T00:00:00Z]"
+    assert canned.conditions == [asked, f"{asked} and id > 2"]
 
 
 TABLES = [

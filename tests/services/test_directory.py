@@ -368,6 +368,15 @@ def test_names_that_no_database_takes_are_taken(world: World) -> None:
     assert "NulHalf?" in companies(world)
 
 
+def test_retry_after_is_obeyed_before_anything_is_sent(world: World) -> None:
+    with world.database.write() as session:
+        session.get_one(Connection, PARTNER).not_before = world.clock() + timedelta(hours=1)
+    world.clear_journal()
+    with pytest.raises(errors.RateLimitedLong):
+        refresh(world)
+    assert world.control("journal") == []
+
+
 def test_progress_is_told(world: World) -> None:
     world.agreement("A")
     told: list[tuple[str, int]] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +201,13 @@ def test_connectwise_out_of_reach(connected: Installation, sandbox: Sandbox) -> 
     found = connected.check("clock")
     assert found.health is WARNING
     assert "refuses the connection" in found.what
+
+
+def test_a_connectwise_that_asked_us_to_wait_is_not_asked(connected: Installation, sandbox: Sandbox) -> None:
+    with connected.runtime.database.write() as session:
+        session.get_one(Connection, PARTNER).not_before = connected.runtime.clock() + timedelta(minutes=5)
+    sandbox.close()
+    assert connected.check("clock").health is OK
 
 
 @pytest.mark.parametrize("mode", [0o750, 0o705, 0o755])

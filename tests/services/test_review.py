@@ -82,7 +82,7 @@ def test_settle_time_counts_from_the_request_not_from_the_wait_before_it(tmp_pat
         agreement = mapped(world, "a", charge("MBX", 3, 2, 5))
         world.faults(
             {"kind": "rate_limit_json", "retry_after": 100, "match": CREATION, "times": 1},
-            {"kind": "commit_late", "seconds": 0.8, "match": CREATION, "skip": 1, "times": 1},
+            {"kind": "commit_late", "seconds": 0.8, "match": CREATION, "times": 1},
         )
         assert world.export()["counts"]["unknown"] == 1
         assert world.export()["status"] == "succeeded"

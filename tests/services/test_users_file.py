@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
-from collections.abc import Iterator, Sequence
+import tracemalloc
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
 from sqlalchemy import select
 
 from cwportal.models import LedgerDocument, RunChange
 from cwportal.portal import User
 from cwportal.services import exports
+from cwportal.services.planning import users
 from tests.support.portal import PARTNER, charge
 from tests.support.world import KEYS, World, group
 
 ALL = "products,quantity,cost,price,users"
 DOCUMENTS = {"method": "POST", "path": "system/documents"}
 DELETION = {"method": "DELETE", "path": "system/documents"}
+_ATTACHMENTS = "Companies > Manage Attachments"
+_OTHERS = (
+    "Companies > Company Maintenance",
+    "Finance > Agreements",
+    "Procurement > Product Catalog",
+    "System > Table Setup",
+)
+MANY = 50_000
 ANN = User("ann@a.example", "Ann", "active", ("Mail", "Backup"))
 BOB = User("bob@a.example", "Bob", "suspended", ("Mail",))
 
@@ -32,6 +44,12 @@ def agreement(world: World) -> int:
     world.map({"a": number})
     world.choose(data=ALL, limit_change="1000", limit_ended="1000")
     return number
+
+
+def many_users(source: Any, partner_id: str, account_id: str) -> Iterator[User]:
+    """A stream from the last to the first."""
+    for number in reversed(range(MANY)):
+        yield User(f"user{number:06}@a.example", f"User {number}", "active", (f"Service {number % 9}",))
 
 
 def files(world: World, agreement: int) -> list[dict[str, Any]]:
@@ -65,7 +83,7 @@ def rights(world: World, **levels: str) -> None:
         {
             "kind": "member",
             "public_key": KEYS[0],
-            "set": {"rights": {"preset": "admin", "Company > Manage Attachments": levels}},
+            "set": {"rights": {**dict.fromkeys(_OTHERS, ["add", "edit", "delete", "inquire"]), _ATTACHMENTS: levels}},
         },
     )
 
@@ -105,8 +123,6 @@ def test_uploaded_once_and_again_only_when_it_changes(world: World, agreement: i
 
 
 def test_foreign_documents_are_never_touched(world: World, agreement: int) -> None:
-    import requests
-
     def by_hand(name: str, title: str) -> None:
         answer = requests.post(
             f"{world.sandbox.url}/v4_6_release/apis/3.0/system/documents",
@@ -202,13 +218,13 @@ def test_users_that_change_while_they_are_read_are_not_uploaded(
     asked: list[str] = []
     usual = type(world.source).users
 
-    def users(source: Any, partner_id: str, account_id: str) -> Iterator[User]:
+    def changing(source: Any, partner_id: str, account_id: str) -> Iterator[User]:
         asked.append(account_id)
         if len(asked) == 2:
             source.people["a"] = [ANN]
         return usual(source, partner_id, account_id)
 
-    monkeypatch.setattr(type(world.source), "users", users)
+    monkeypatch.setattr(type(world.source), "users", changing)
     result = world.export()
     assert files(world, agreement) == []
     assert world.lines(agreement) == [group("MBX", 3, 2, 5)]
@@ -251,8 +267,6 @@ def test_while_an_upload_is_not_confirmed_only_the_list_waits(world: World, agre
 
 
 def _settling(world: World) -> Any:
-    import dataclasses
-
     return dataclasses.replace(world.config, settle=60)
 
 
@@ -282,28 +296,37 @@ def test_every_write_is_in_the_log(world: World, agreement: int) -> None:
     assert log == [("create", "applied"), ("update", "applied"), ("end", "applied")]
 
 
-def test_an_account_with_very_many_users_streams(world: World, agreement: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    import tracemalloc
+def test_a_list_of_several_megabytes_arrives_whole_and_sorted(
+    world: World, agreement: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(world.source), "users", many_users)
+    assert world.export()["status"] == "succeeded"
+    (document,) = files(world, agreement)
+    logins = [row[2] for row in rows(document)[1:]]
+    assert len(logins) == MANY
+    assert logins == sorted(logins)
+    world.clear_journal()
+    assert status(world.export()) == "unchanged"
+    assert world.writes() == []
 
-    count = 20_000
 
-    def users(source: Any, partner_id: str, account_id: str) -> Iterator[User]:
-        for number in reversed(range(count)):
-            yield User(f"user{number:06}@a.example", f"User {number}", "active", (f"S{number % 7}",))
-
-    monkeypatch.setattr(type(world.source), "users", users)
+def test_fifty_thousand_users_are_never_in_memory_at_once(
+    world: World, agreement: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(world.source), "users", many_users)
+    accounts = [world.source.customers["a"]]
     tracemalloc.start()
     try:
-        assert world.export()["status"] == "succeeded"
+        (found,) = users.gather(world.runtime, PARTNER, "t", accounts, exported=True).values()
+        file = users.written(world.runtime, PARTNER, "a", accounts[0].name, found.wanted)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    (document,) = files(world, agreement)
-    assert document["size"] > 1_500_000
-    found = rows(document)
-    assert len(found) == count + 1
-    logins: Sequence[str] = [row[2] for row in found[1:]]
-    assert logins == sorted(logins)
+    assert file is not None
+    with file:
+        size = file.seek(0, 2)
+    assert (found.wanted.rows, found.wanted.size) == (MANY, size)
+    assert peak < size / 2
 
 
 def test_preview_of_users_writes_nothing(world: World, agreement: int) -> None:

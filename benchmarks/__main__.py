@@ -1,8 +1,23 @@
-"""`make bench`: every measured run, one after the other."""
+"""`make bench`: every measured run, one after the other; `python -m benchmarks plan` or `export` runs one of them."""
 
 from __future__ import annotations
 
-from benchmarks import plan
+import argparse
+
+from benchmarks import export, plan
+
+
+def main() -> None:
+    """Parse the command line and measure."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measured runs with a printed table")
+    parser.add_argument("what", nargs="?", choices=["plan", "export", "all"], default="all", help="default: %(default)s")
+    export.add_arguments(parser)
+    given = parser.parse_args()
+    if given.what != "export":
+        plan.main()
+    if given.what != "plan":
+        export.main(export.options_of(given))
+
 
 if __name__ == "__main__":
-    plan.main()
+    main()

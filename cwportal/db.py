@@ -2,6 +2,9 @@
 
 SQLite: WAL and `BEGIN IMMEDIATE` for everything that may write. The driver's default transactions lose updates silently in WAL
 mode, and a plain BEGIN that later wants to write fails with "database is locked". Reads use a plain BEGIN.
+
+PostgreSQL: READ COMMITTED with row locks for everything that may write, REPEATABLE READ and read-only for reads, so that several
+queries see one moment as they do on SQLite. A durable commit waits for the disk also where the server is set not to.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from decimal import Decimal
 from importlib.resources import files
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Engine, MetaData, Text, create_engine, event, inspect, text
+from sqlalchemy import JSON, URL, DateTime, Engine, MetaData, Text, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.types import TypeDecorator
@@ -84,14 +87,32 @@ class Base(DeclarativeBase):
 
 
 _READ_ONLY = "cwportal_read_only"
+_DURABLE = "cwportal_durable"
 
 
-def make_engine(url: str, *, durable: bool = False) -> Engine:
+def make_engine(url: str | URL, *, durable: bool = False) -> Engine:
     """An engine with the transaction discipline above. `durable`: every commit is on disk before it returns (write intents)."""
-    engine = create_engine(url, json_serializer=lambda value: json.dumps(value, default=plain, ensure_ascii=False))
+    address = make_url(url)
+    postgresql = address.get_backend_name() == "postgresql"
+    engine = create_engine(
+        address,
+        json_serializer=lambda value: json.dumps(value, default=plain, ensure_ascii=False),
+        pool_pre_ping=postgresql,  # a server that was restarted, or a firewall, closes connections behind our back
+    )
     if engine.dialect.name == "sqlite":
         _sqlite(engine, durable=durable)
+    elif postgresql:
+        _postgresql(engine)
     return engine
+
+
+def _postgresql(engine: Engine) -> None:
+    @event.listens_for(engine, "begin")
+    def begin(connection: Any) -> None:
+        if connection.get_execution_options().get(_DURABLE):
+            connection.exec_driver_sql(
+                "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
+            )
 
 
 def _sqlite(engine: Engine, *, durable: bool) -> None:
@@ -114,10 +135,15 @@ def _sqlite(engine: Engine, *, durable: bool) -> None:
 class Database:
     """Our own sessions on one database: one per unit of work, never the host's `db.session`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str | URL) -> None:
         self.engine = make_engine(url)
-        self._durable_engine = make_engine(url, durable=True) if self.engine.dialect.name == "sqlite" else self.engine
-        self._reads = sessionmaker(self.engine.execution_options(**{_READ_ONLY: True}), expire_on_commit=False)
+        reads: dict[str, Any] = {_READ_ONLY: True}
+        if self.engine.dialect.name == "sqlite":
+            self._durable_engine = make_engine(url, durable=True)
+        else:
+            self._durable_engine = self.engine.execution_options(**{_DURABLE: True})
+            reads |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        self._reads = sessionmaker(self.engine.execution_options(**reads), expire_on_commit=False)
         self._writes = sessionmaker(self.engine, expire_on_commit=False)
         self._durable = sessionmaker(self._durable_engine, expire_on_commit=False)
 

@@ -101,6 +101,8 @@ def title(brand: str, account_name: str) -> str:
 
 def harmless(cell: str) -> str:
     """The cell with an apostrophe before it where a spreadsheet would calculate it, also after spaces or in full width."""
+    if cell[:1].isalnum() and cell.isprintable():
+        return cell
     first = next((sign for sign in cell if not _unseen(sign)), "")
     begins = cell[:1] in ("\t", "\r", "\n") or unicodedata.normalize("NFKC", first)[:1] in _FORMULA
     return f"'{_plain(cell)}" if begins else _plain(cell)

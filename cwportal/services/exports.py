@@ -92,7 +92,7 @@ def export(
     """Plan and apply in this process, under the same lock as workers. Returns the run's id; its end is on the run.
 
     `approval`: {} obeys limits, {"all": True} also applies what limits or vanished charges hold, {"accounts": {id: digest}} applies
-    exactly the plans that were shown. A run whose process died is taken up instead of a new one, with its own approval.
+    exactly the plans that were shown. A run whose process died is taken up instead of a new one, with this approval.
     Raises RunUnderWay, NotConnected, UnknownPartner; everything after the run's beginning ends as the run's state and sentence.
     """
     runtime.source.partner(partner_id)

@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 from cwportal.billing.scale import to_scale
 from cwportal.billing.values import GroupKey, LedgerLine, LedgerProduct, Row, Values
 from cwportal.connectwise.records import Addition
-from cwportal.models import LedgerAddition, LedgerCatalogProduct
+from cwportal.models import LedgerAddition, LedgerCatalogProduct, Run
+from cwportal.vocabulary import ACTIVE_RUN_STATES
 
 _COLUMNS = {"quantity": "quantity", "unitPrice": "price", "unitCost": "cost", "cancelledDate": "cancelled"}
 
@@ -108,14 +109,17 @@ def products(session: Session, partner_id: str, tenant: str) -> dict[str, Ledger
 
 
 def exported_before(session: Session, partner_id: str, tenant: str) -> frozenset[str]:
-    """Accounts that have ever had an addition of ours in this tenant."""
-    return frozenset(
-        session.scalars(
-            select(LedgerAddition.account_id)
-            .where(LedgerAddition.partner_id == partner_id, LedgerAddition.tenant == tenant)
-            .distinct()
-        )
+    """Accounts that had an addition of ours in this tenant before the run under way, if there is one.
+
+    What a run wrote before its process died does not make the rest of an account's first export a second one (rule 14).
+    """
+    query = select(LedgerAddition.account_id).where(
+        LedgerAddition.partner_id == partner_id, LedgerAddition.tenant == tenant
     )
+    began = session.scalar(select(Run.created_at).where(Run.partner_id == partner_id, Run.state.in_(ACTIVE_RUN_STATES)))
+    if began is not None:
+        query = query.where(LedgerAddition.created_at < began)
+    return frozenset(session.scalars(query.distinct()))
 
 
 def find(session: Session, tenant: str, agreement_id: int, addition_id: int) -> LedgerAddition | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
@@ -16,31 +14,17 @@ from cwportal.connectwise.reader import Reader
 from cwportal.connectwise.records import Agreement, Company
 from cwportal.errors import BadFile, UsageError
 from cwportal.models import Mapping
-from cwportal.portal import Account
 from cwportal.runtime import Runtime
 from cwportal.services import audit
 from cwportal.services.connection import Client, open_client
+from cwportal.services.mapping_file import COLUMNS, NAME_COLUMNS, NEW, Line, lines_of
 
-COLUMNS = ("account_id", "company", "agreement", "export")
-NAME_COLUMNS = ("account_name", "company_name", "agreement_name")
 _Record = TypeVar("_Record", Company, Agreement)
-NEW = "new"
-"""In the columns company and agreement: create it."""
-_YES = {"yes": True, "no": False, "": False}
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    number: int
-    account_id: str
-    company: str
-    agreement: str
-    export: bool
 
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
-    line: _Line
+    line: Line
     company: Company | None
     agreement: Agreement | None
 
@@ -67,7 +51,7 @@ def import_file(runtime: Runtime, partner_id: str, text: str, *, actor: str) -> 
     """
     accounts = {account.id: account for account in runtime.source.accounts(partner_id)}
     problems: list[str] = []
-    lines = list(_lines(text, accounts, problems))
+    lines = list(lines_of(text, accounts, problems))
     with open_client(runtime, partner_id) as client:
         chosen = _resolve(client.read, lines, problems)
         _same_agreement_twice(chosen, problems)
@@ -112,59 +96,7 @@ def confirm_per_cycle(runtime: Runtime, partner_id: str, account_id: str, *, act
         audit.record(session, runtime, partner_id, actor, "per_cycle_confirmed", account=account_id)
 
 
-def _lines(text: str, accounts: dict[str, Account], problems: list[str]) -> Iterator[_Line]:
-    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
-    try:
-        header = [cell.strip() for cell in next(reader, [])]
-        unknown = [name for name in header if name not in COLUMNS and name not in NAME_COLUMNS]
-        missing = [name for name in COLUMNS if name not in header]
-        if unknown or missing or len(set(header)) != len(header):
-            why = f"missing: {', '.join(missing) or 'none'}; not known: {', '.join(unknown) or 'none'}"
-            raise BadFile([f"line 1: the header must have {','.join(COLUMNS)}; {why}."])
-        seen: dict[str, int] = {}
-        for cells in reader:
-            number = reader.line_num
-            if not cells:
-                continue
-            if len(cells) != len(header):
-                problems.append(f"line {number}: {len(cells)} columns instead of {len(header)}.")
-                continue
-            row = {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
-            line = _line(number, row, accounts, seen, problems)
-            if line is not None:
-                yield line
-    except csv.Error as error:
-        problems.append(f"line {reader.line_num}: not readable as CSV ({error}). Check the quotes.")
-
-
-def _line(
-    number: int, row: dict[str, str], accounts: dict[str, Account], seen: dict[str, int], problems: list[str]
-) -> _Line | None:
-    account_id, export = row["account_id"], row["export"].lower()
-    count = len(problems)
-    if account_id not in accounts:
-        problems.append(f"line {number}, column account_id: there is no account {account_id!r} of this partner.")
-    elif account_id in seen:
-        problems.append(f"line {number}, column account_id: {account_id!r} stands in line {seen[account_id]} already.")
-    seen.setdefault(account_id, number)
-    if export not in _YES:
-        problems.append(f"line {number}, column export: {row['export']!r} is neither yes nor no.")
-    if bool(row["company"]) != bool(row["agreement"]):
-        empty = "agreement" if row["company"] else "company"
-        problems.append(
-            f"line {number}, column {empty}: empty. Give company and agreement, or leave both empty to unmap."
-        )
-    elif not row["company"] and export == "yes":
-        problems.append(f"line {number}, column export: yes, but no company and agreement are given.")
-    company, agreement = (NEW if row[name].lower() == NEW else row[name] for name in ("company", "agreement"))
-    if company == NEW and agreement and agreement != NEW:
-        problems.append(
-            f"line {number}, column agreement: {agreement!r} cannot belong to a company that is still to be created. Write new."
-        )
-    return None if len(problems) > count else _Line(number, account_id, company, agreement, _YES[export])
-
-
-def _resolve(read: Reader, lines: list[_Line], problems: list[str]) -> list[_Chosen]:
+def _resolve(read: Reader, lines: list[Line], problems: list[str]) -> list[_Chosen]:
     companies = read.companies(sorted({int(line.company) for line in lines if _is_id(line.company)}))
     by_id = read.agreements(sorted({int(line.agreement) for line in lines if _is_id(line.agreement)}))
     found_companies: dict[str, list[Company]] = {}
@@ -215,7 +147,7 @@ def _companies(read: Reader, by_id: dict[int, Company], text: str) -> Iterable[C
     return []
 
 
-def _single(line: _Line, column: str, hits: list[_Record], problems: list[str]) -> _Record | None:
+def _single(line: Line, column: str, hits: list[_Record], problems: list[str]) -> _Record | None:
     text = line.company if column == "company" else line.agreement
     if len(hits) == 1:
         return hits[0]
@@ -247,7 +179,7 @@ def _unusable(agreement: Agreement, company: Company) -> str | None:
 
 
 def _same_agreement_twice(chosen: list[_Chosen], problems: list[str]) -> None:
-    seen: dict[int, _Line] = {}
+    seen: dict[int, Line] = {}
     for item in chosen:
         if item.agreement is None:
             continue
@@ -271,9 +203,10 @@ def _write(
     session: Session, runtime: Runtime, partner_id: str, tenant: str, chosen: list[_Chosen], actor: str
 ) -> Imported:
     named = {item.line.account_id for item in chosen}
+    mine = select(Mapping).where(Mapping.partner_id == partner_id).order_by(Mapping.account_id)
     rows = {
         row.account_id: row
-        for row in session.scalars(select(Mapping).where(Mapping.partner_id == partner_id))
+        for row in session.scalars(mine.with_for_update())  # two imports at once: one after the other
         if row.account_id in named
     }
     before = {key: (row.tenant, row.cw_agreement_id) for key, row in rows.items()}

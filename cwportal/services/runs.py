@@ -63,7 +63,7 @@ def begin(
     actor: str,
     approval: Mapping[str, Any],
 ) -> Lease:
-    """Start a run in this process, or take up the one whose process died.
+    """Start a run in this process, or take up the one whose process died, with the approval given now: an old one was for other plans.
 
     Raises RunUnderWay while a run of the partner is alive; it names the run, who started it and when.
     """
@@ -73,7 +73,9 @@ def begin(
         with runtime.database.durable() as session:
             active = session.scalar(_active(partner_id).with_for_update())
             if active is not None:
-                return _take_up(session, runtime, active, token, now)
+                lease = _take_up(session, runtime, active, token, now)
+                active.approval = dict(approval)
+                return lease
             run = Run(
                 partner_id=partner_id,
                 tenant=tenant,
@@ -212,20 +214,31 @@ def keep_out(session: Session, lease: Lease, *, alone: bool = False) -> None:
     `alone`: for a transaction that changes the run's row itself.
     """
     token = session.scalar(select(Run.lease).where(Run.id == lease.run_id).with_for_update(read=not alone))
-    if token != lease.token:
-        raise LeaseLost(f"Run {lease.run_id} was taken up by another process, which finishes it.")
+    _still_ours(lease, token)
 
 
 def confirm(session: Session, lease: Lease, now: datetime) -> None:
     """Raise LeaseLost, Cancelled or OutOfTime unless this process may go on. Call it in the transaction of every intent."""
     keep_out(session, lease)
-    if session.scalar(select(Run.cancel_requested).where(Run.id == lease.run_id)):
+    look(session, lease, now)
+
+
+def look(session: Session, lease: Lease, now: datetime) -> None:
+    """The same for a session that only reads: it is known for now, and keeps nobody out."""
+    token, cancelled = session.execute(select(Run.lease, Run.cancel_requested).where(Run.id == lease.run_id)).one()
+    _still_ours(lease, token)
+    if cancelled:
         raise Cancelled(f"Run {lease.run_id} was cancelled; what was written before stays.")
     if now > lease.until:
         raise OutOfTime(
             f"Run {lease.run_id} took longer than it may (CWPORTAL_RUN_LIMIT). What was written stays; start the export again "
             "for the rest."
         )
+
+
+def _still_ours(lease: Lease, token: str | None) -> None:
+    if token is None or token != lease.token:
+        raise LeaseLost(f"Run {lease.run_id} was taken up by another process, which finishes it.")
 
 
 @contextmanager

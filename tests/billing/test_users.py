@@ -58,23 +58,23 @@ def test_what_is_planned(users: UsersInput | None, changes: list[Any]) -> None:
     ],
 )
 def test_missing_rights(users: UsersInput, pair: tuple[Kind, Action], found: list[str]) -> None:
-    assert planned(users, missing_rights={pair: "Company > Manage Attachments > X"}) == ([], found)
+    assert planned(users, rights={pair: "Company > Manage Attachments > X"}) == ([], found)
 
 
 def test_the_lines_go_on_and_the_list_comes_last() -> None:
-    value = replace(account(group("MBX", 3)), users=UsersInput(NEW))
-    plan = plan_account(value, context("MBX"))
+    value = replace(account([group(3)]), users=UsersInput(NEW))
+    plan = plan_account(value, context())
     assert [change.kind for change in plan.changes] == [Kind.ADDITION, Kind.USERS]
     assert plan.state is PlanState.READY
-    assert plan.digest != plan_account(replace(value, users=None), context("MBX")).digest
+    assert plan.digest != plan_account(replace(value, users=None), context()).digest
     other = replace(value, users=UsersInput(replace(NEW, sha256="c" * 64)))
-    assert plan.digest != plan_account(other, context("MBX")).digest
+    assert plan.digest != plan_account(other, context()).digest
 
 
 def test_an_unconfirmed_upload_stops_only_the_list() -> None:
     lost = Unconfirmed("Not confirmed.", users=True)
-    value = replace(account(group("MBX", 3)), users=UsersInput(NEW), unconfirmed=(lost,))
-    plan = plan_account(value, context("MBX"))
+    value = replace(account([group(3)]), users=UsersInput(NEW), unconfirmed=(lost,))
+    plan = plan_account(value, context())
     assert [change.kind for change in plan.changes] == [Kind.ADDITION]
     assert [(one.code, one.severity) for one in plan.findings] == [("unconfirmed_write", "error")]
     assert plan.state is PlanState.READY

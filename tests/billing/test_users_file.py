@@ -56,7 +56,7 @@ def test_no_users_is_a_header() -> None:
 def test_formulas_are_made_harmless_in_every_cell(cell: str) -> None:
     header, row = made(User(cell, cell, cell, (cell,)), account=cell)
     shown = [*row[:5], header[5]]
-    if cell.strip() == cell and cell[0] not in "\x00":
+    if cell.strip() == cell and cell[0] != "\x00":
         assert shown == [f"'{cell}"] * 6
     assert all(text.startswith("'") for text in (*row[:4],))
     assert row[4].startswith("'")

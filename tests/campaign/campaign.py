@@ -18,6 +18,7 @@ from cwportal.models import LedgerAddition, Run, RunAccount, RunChange, Settings
 from cwportal.runtime import Runtime
 from cwportal.sandbox import Sandbox
 from cwportal.vocabulary import Outcome
+from tests.campaign.lists import Lists
 from tests.campaign.mortal import Killed, MortalDatabase
 from tests.support.clock import ScaledClock
 from tests.support.portal import charge
@@ -81,6 +82,7 @@ class Campaign:
                 **config,
             },
         )
+        self.lists = Lists(self.world, seed)
         self.agreements: dict[str, int] = {}
         self.hits: Counter[str] = Counter()
         self.kills = 0
@@ -118,7 +120,9 @@ class Campaign:
             self.agreements[name] = world.agreement(name, *lines)
             world.source.add_account(name)
             self.change_charges(name)
+            self.lists.upload_by_hand(self.agreements[name])
         world.map(dict(self.agreements))
+        self.lists.select()
 
     def _foreign_row(self) -> dict[str, Any]:
         rng = self.random
@@ -141,6 +145,7 @@ class Campaign:
         if not rows:
             rows = [charge("MBX", 1, 1, 5)]
         self.world.source.set_charges(name, *rows)
+        self.lists.change(name)
         self.steps.append(
             f"charges of {name}: {[(r.sku, str(r.quantity), str(r.unit_cost), str(r.unit_price)) for r in rows]}"
         )
@@ -234,6 +239,7 @@ class Campaign:
                     "times": self.random.choice([1, 1, 2]),
                 }
             )
+        rules += self.lists.faults(TRANSIENT)
         self.world.faults(*rules, seed=self.seed)
         self.steps.append(f"faults: {rules}")
 
@@ -347,6 +353,8 @@ class Campaign:
                 self.fail(f"bill of {name}: too much {actual - wanted}, missing {wanted - actual}")
         self._check_ledger()
         self._check_log()
+        if (wrong := self.lists.wrong(self.agreements, self.journal)) is not None:
+            self.fail(wrong)
         writes = len([e for e in self.journal if e["method"] != "GET"])
         self.export()
         if len([e for e in self.journal if e["method"] != "GET"]) != writes:

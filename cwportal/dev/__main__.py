@@ -1,4 +1,8 @@
-"""`make run`: a ConnectWise simulator, demo data, and the main job done once, printed as a person would type it."""
+"""`make run`: everything on this machine, with demo data.
+
+First the main job is done once, printed as a person would type it; then the portal, a worker, the queue and the simulator run until
+somebody stops them.
+"""
 
 from __future__ import annotations
 
@@ -14,54 +18,80 @@ from pathlib import Path
 
 from cwportal.config import Config
 from cwportal.dev.demo import DEMO_DIR, PARTNER, TENANT, seed_sandbox
+from cwportal.dev.logins import LOGINS, PASSWORD, add_logins
+from cwportal.dev.programs import Places, programs
+from cwportal.dev.supervisor import Port, Supervisor, check_free, only_one
 from cwportal.errors import CWPortalError
 from cwportal.sandbox import Sandbox
 from cwportal.sandbox.defaults import EXPORT_KEYS
 
-PORT = "CWPORTAL_SANDBOX_PORT"
+PORT = "CWPORTAL_PORT"
+SANDBOX_PORT = "CWPORTAL_SANDBOX_PORT"
 
 _MAY_FIND_SOMETHING = frozenset({"plan", "export"})
 """Commands whose status 1 is news and no reason to stop: something waits for approval, say."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Start, do, and wait for Ctrl-C or SIGTERM; the exit status."""
+    """Do it once, keep everything up until Ctrl-C or SIGTERM; the exit status."""
+    try:
+        places = _places(arguments)
+        places.instance.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = _first(places)
+        if status is None:
+            status = _keep_up(places)
+    except CWPortalError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return error.exit_code
+    except OSError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    return status
+
+
+def _places(arguments: list[str] | None) -> Places:
     parser = argparse.ArgumentParser(
         prog="python -m cwportal.dev", description="Everything on this machine, with demo data."
     )
-    parser.add_argument(
-        "--port",
-        type=int,
-        default=int(os.environ.get(PORT) or 8780),
-        help=f"port of the simulator (default: {PORT}, else 8780)",
+    parser.add_argument("--port", type=int, help=f"of the portal (default: {PORT}, else 5000)")
+    parser.add_argument("--sandbox-port", type=int, help=f"of the simulator (default: {SANDBOX_PORT}, else 8780)")
+    given = parser.parse_args(arguments)
+    config = Config.load()
+    portal = given.port or int(os.environ.get(PORT) or 5000)
+    sandbox = given.sandbox_port or int(os.environ.get(SANDBOX_PORT) or 8780)
+    return Places(
+        config.instance,
+        Port(portal, f"{PORT}={portal + 1} make run"),
+        Port(sandbox, f"{SANDBOX_PORT}={sandbox + 10} make run"),
+        own_queue=config.redis_url is None,
     )
-    port = parser.parse_args(arguments).port
+
+
+def _first(places: Places) -> int | None:
+    """The demonstration, in this process' own simulator; the status if it failed or was stopped, else None."""
     over = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: over.set())
-    instance = Config.load().instance
-    instance.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # A ConnectWise is known by its address: another port is another ConnectWise, with data of its own.
+    former = {number: signal.signal(number, lambda *_: over.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        sandbox = Sandbox(port=port, state_path=instance / f"sandbox-{port}.json")
-    except OSError as error:
-        print(
-            f"Port {port} of 127.0.0.1 cannot be used for the simulator: {os.strerror(error.errno or 0)}. "
-            f"Choose another: {PORT}={port + 10} make run (or python -m cwportal.dev --port {port + 10})",
-            file=sys.stderr,
-        )
-        return 2
-    with sandbox:
-        try:
-            status = _demonstrate(sandbox, over)
-        except (CWPortalError, OSError) as error:
-            print(f"Error: {error}", file=sys.stderr)
-            return 1
-        if status is not None:
-            return status
-        if not over.is_set():
-            _say_where(sandbox, instance)
-        over.wait()
+        with only_one(places.instance):
+            check_free("the portal", places.portal)
+            check_free("the simulator", places.sandbox)
+            with Sandbox(port=places.sandbox.number, state_path=places.sandbox_state) as sandbox:
+                status = _demonstrate(sandbox, over)
+            if status is None and not over.is_set():
+                add_logins(Config.load())
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+    if over.is_set():
+        print("Stopped.", flush=True)
+        return 0
+    return status
+
+
+def _keep_up(places: Places) -> int:
+    environ = _environ(f"127.0.0.1:{places.sandbox.number}")
+    print("\nStarting the portal, a worker, the queue and the simulator; what they say follows.\n", flush=True)
+    Supervisor(places.instance, programs(places, environ)).run(started=lambda: _say_where(places))
     print("Stopped.", flush=True)
     return 0
 
@@ -70,7 +100,7 @@ def _demonstrate(sandbox: Sandbox, over: threading.Event) -> int | None:
     """Every step until somebody stops it; the status of the one that failed, else None."""
     print(f"ConnectWise simulator: {sandbox.url}/", flush=True)
     seed_sandbox(sandbox.url)
-    environ = _environ(sandbox)
+    environ = {**os.environ, **_environ(sandbox.site), "CWPORTAL_PRIVATE_KEY": EXPORT_KEYS[1]}
     steps = (
         ("init",),
         ("load", str(DEMO_DIR)),
@@ -103,26 +133,33 @@ def _run(step: tuple[str, ...], environ: Mapping[str, str], over: threading.Even
                     command.terminate()
 
 
-def _environ(sandbox: Sandbox) -> dict[str, str]:
-    allowed = [site for site in (os.environ.get("CWPORTAL_ALLOWED_SITES"), sandbox.site) if site]
+def _environ(site: str) -> dict[str, str]:
+    """What our programs and commands need beyond our own environment."""
+    allowed = [given for given in (os.environ.get("CWPORTAL_ALLOWED_SITES"), site) if given]
     return {
-        "CWPORTAL_SETTLE": "1",  # the simulator has no delays of its own
-        **os.environ,
+        "CWPORTAL_SETTLE": os.environ.get("CWPORTAL_SETTLE", "1"),  # the simulator has no delays of its own
         "CWPORTAL_ALLOWED_SITES": ",".join(allowed),
-        "CWPORTAL_PRIVATE_KEY": EXPORT_KEYS[1],
+        "CWPORTAL_INSTANCE": str(Config.load().instance),
     }
 
 
-def _say_where(sandbox: Sandbox, instance: Path) -> None:
-    instance_option = f"CWPORTAL_INSTANCE={shlex.quote(str(instance))} CWPORTAL_ALLOWED_SITES={sandbox.site}"
+def _say_where(places: Places) -> None:
+    instance = shlex.quote(str(places.instance))
+    options = f"CWPORTAL_INSTANCE={instance} CWPORTAL_ALLOWED_SITES=127.0.0.1:{places.sandbox.number}"
+    logins = "\n".join(f"    {email}" for email in LOGINS.values())
     print(
         f"""
-What ConnectWise holds now, and every request: {sandbox.url}/
-Change something there by hand or in the portal's data, and in another terminal:
+Portal:                 http://127.0.0.1:{places.portal.number}/
+  sign in with the password {PASSWORD} as one of
+{logins}
+ConnectWise simulator:  http://127.0.0.1:{places.sandbox.number}/  (what it holds, and every request)
 
-  {instance_option} {Path(sys.executable).parent / "cwportal"} plan --partner {PARTNER}
+Change something there by hand or in the portal's data, press "Start export now" in the portal, or in another terminal:
 
-Ctrl-C stops it.""",
+  {options} {Path(sys.executable).parent / "cwportal"} plan --partner {PARTNER}
+
+Ctrl-C stops it.
+""",
         flush=True,
     )
 

@@ -116,10 +116,10 @@ class Supervisor:
 
         `started` is called once everything is up. Raises AlreadyRunning, PortTaken and ProgramFailed; then, too, nothing is left running.
         """
-        with _only_one(self._instance), self._handlers():
+        with only_one(self._instance), self._handlers():
             for child in self._children:
                 for port in child.program.ports:
-                    _check_free(child.program.name, port)
+                    check_free(child.program.name, port)
             try:
                 for child in self._children:
                     self._start(child)
@@ -269,7 +269,8 @@ class Supervisor:
 
 
 @contextmanager
-def _only_one(instance: Path) -> Iterator[None]:
+def only_one(instance: Path) -> Iterator[None]:
+    """Hold the instance folder for this process during the block. AlreadyRunning."""
     instance.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(instance / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -288,7 +289,8 @@ def _only_one(instance: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _check_free(name: str, port: Port) -> None:
+def check_free(name: str, port: Port) -> None:
+    """PortTaken, if `name` could not listen there now."""
     with socket.socket() as attempt:
         attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -234,7 +234,7 @@ class _ExportRun:
 
     def _may_go_on(self) -> None:
         with self._runtime.database.read() as session:
-            runs.confirm(session, self._lease, self._runtime.clock())
+            runs.look(session, self._lease, self._runtime.clock())
 
     def _take(self, material: Material, account_ids: list[str], total: int) -> None:
         for planned in plan_accounts(self._runtime, self._client, material, account_ids, may_go_on=self._may_go_on):

@@ -6,14 +6,18 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import cast
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import Table, bindparam, or_, select, update
 
 from cwportal.config import LONGEST_WAIT
 from cwportal.connectwise.errors import RateLimitedLong
 from cwportal.models import Connection
 from cwportal.runtime import Runtime
 
+_CONNECTION = cast(Table, Connection.__table__)
+_NOT_BEFORE = select(_CONNECTION.c.not_before).where(_CONNECTION.c.partner_id == bindparam("partner_id"))
+"""Asked before every request, so made only once."""
 _LOOK_AGAIN = 2.0
 """Seconds after which a waiting thread looks whether the wait has changed."""
 
@@ -71,4 +75,5 @@ class ConnectionGate:
 
     def _until(self) -> datetime | None:
         with self._runtime.database.read() as session:
-            return session.scalar(select(Connection.not_before).where(Connection.partner_id == self._partner_id))
+            until: datetime | None = session.connection().scalar(_NOT_BEFORE, {"partner_id": self._partner_id})
+            return until

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import select
+from sqlalchemy import Table, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from cwportal.billing.scale import to_scale
@@ -133,6 +133,16 @@ def find(session: Session, tenant: str, agreement_id: int, addition_id: int) -> 
     )
 
 
+_TABLE = cast(Table, LedgerAddition.__table__)
+_THIS = update(_TABLE).where(
+    _TABLE.c.tenant == bindparam("this_tenant"),
+    _TABLE.c.cw_agreement_id == bindparam("this_agreement"),
+    _TABLE.c.cw_addition_id == bindparam("this_addition"),
+)
+_NEW = insert(_TABLE)
+"""Made once: they run with the outcome of every write."""
+
+
 def put(
     session: Session,
     *,
@@ -148,43 +158,63 @@ def put(
     now: datetime,
 ) -> None:
     """Write what was sent and echoed for an addition that is ours from now on (new, existing line, or taken over)."""
-    row = find(session, tenant, agreement_id, echo.id)
-    if row is None:
-        row = LedgerAddition(
-            tenant=tenant, cw_agreement_id=agreement_id, cw_addition_id=echo.id, origin=origin, created_at=now
-        )
-        session.add(row)
-    row.partner_id = partner_id
-    row.account_id = account_id
-    row.part_number = part_number
-    row.cw_product_id = echo.product_id
-    row.closed_at = None
-    row.key_price, row.key_cost = key.unit_price, key.unit_cost
-    for (
-        column
-    ) in _COLUMNS.values():  # what was sent to it before it was somebody else's, or ended, says nothing any more
-        setattr(row, f"sent_{column}", None)
-    set_values(row, sent=sent, echo=echo)
+    columns: dict[str, Any] = {
+        "partner_id": partner_id,
+        "account_id": account_id,
+        "part_number": part_number,
+        "cw_product_id": echo.product_id,
+        "closed_at": None,
+        "key_price": key.unit_price,
+        "key_cost": key.unit_cost,
+        # What was sent to it before it was somebody else's, or ended, says nothing any more.
+        **{f"sent_{column}": sent.get(name) for name, column in _COLUMNS.items()},
+        **{f"echoed_{column}": value for column, value in _echoed(echo).items()},
+    }
+    if not _change(session, tenant, agreement_id, echo.id, columns):
+        which = {"tenant": tenant, "cw_agreement_id": agreement_id, "cw_addition_id": echo.id}
+        session.connection().execute(_NEW, {**columns, **which, "origin": origin, "created_at": now})
 
 
-def set_values(row: LedgerAddition, *, sent: Mapping[str, Any], echo: Row) -> None:
-    """Fields just sent replace what was sent before; the echo replaces everything that was echoed."""
+def keep_echo(
+    session: Session,
+    tenant: str,
+    agreement_id: int,
+    *,
+    sent: Mapping[str, Any],
+    echo: Row,
+    key: GroupKey | None = None,
+    part_number: str | None = None,
+) -> bool:
+    """Fields just sent replace what was sent and echoed before; the others keep their old echo, so that a person's edit stays visible.
+
+    `key` and `part_number`: what the row stands for from now on, None = what it stood for. False if there is no row.
+    """
+    echoed = _echoed(echo)
+    columns: dict[str, Any] = {}
     for name, column in _COLUMNS.items():
         if name in sent:
-            setattr(row, f"sent_{column}", sent[name])
-    row.echoed_quantity = echo.quantity
-    row.echoed_price = echo.unit_price
-    row.echoed_cost = echo.unit_cost
-    row.echoed_cancelled = echo.cancelled
+            columns[f"sent_{column}"], columns[f"echoed_{column}"] = sent[name], echoed[column]
+    if key is not None:
+        columns |= {"key_price": key.unit_price, "key_cost": key.unit_cost}
+    if part_number is not None:
+        columns["part_number"] = part_number
+    if not columns:
+        return find(session, tenant, agreement_id, echo.id) is not None
+    return _change(session, tenant, agreement_id, echo.id, columns)
 
 
-def keep_echo(row: LedgerAddition, sent: Mapping[str, Any], echo: Row) -> None:
-    """Like `set_values`, but fields that were not sent keep their old echo, so that a person's edit stays visible."""
-    before = (row.echoed_quantity, row.echoed_price, row.echoed_cost, row.echoed_cancelled)
-    set_values(row, sent=sent, echo=echo)
-    for (name, column), old in zip(_COLUMNS.items(), before, strict=True):
-        if name not in sent:
-            setattr(row, f"echoed_{column}", old)
+def _echoed(echo: Row) -> dict[str, Any]:
+    return {
+        "quantity": echo.quantity,
+        "price": echo.unit_price,
+        "cost": echo.unit_cost,
+        "cancelled": echo.cancelled,
+    }
+
+
+def _change(session: Session, tenant: str, agreement_id: int, addition_id: int, columns: Mapping[str, Any]) -> bool:
+    which = {"this_tenant": tenant, "this_agreement": agreement_id, "this_addition": addition_id}
+    return session.connection().execute(_THIS, {**columns, **which}).rowcount > 0
 
 
 def decoded(stored: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Table, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from cwportal.billing.approval import account_state, run_state
@@ -77,12 +77,14 @@ def conclude(
             _skip_rest(session, lease, written, error)
         outcomes, counts = _outcomes(session, lease.run_id)
         states, money = _states(plans, written, outcomes, counts, stopped=error is not None)
-        for account_id, account in states.items():
-            session.execute(
-                update(RunAccount)
-                .where(RunAccount.run_id == lease.run_id, RunAccount.account_id == account_id)
-                .values(state=account, error=_first_error(plans[account_id]))
-            )
+        if states:
+            ends = [
+                {"this_account": account_id, "state": account, "error": _first_error(plans[account_id])}
+                for account_id, account in states.items()
+            ]
+            table = cast(Table, RunAccount.__table__)
+            this = update(table).where(table.c.run_id == lease.run_id, table.c.account_id == bindparam("this_account"))
+            session.connection().execute(this, ends)
         wrote = any(Outcome.APPLIED in several for several in outcomes.values())
         end = state or run_state(states.values(), wrote=wrote, partner_held=bool(held), stopped=error is not None)
         runs.finish(

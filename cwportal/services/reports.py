@@ -77,8 +77,7 @@ def change(value: Change) -> dict[str, Any]:
 
 def finding(value: Finding) -> dict[str, Any]:
     """One finding."""
-    stored = finding_json(value)
-    return {name: stored[name] for name in _FINDING}
+    return _stored_finding(finding_json(value))
 
 
 def money(value: Money, currency: str) -> dict[str, str]:
@@ -132,7 +131,10 @@ def export_json(runtime: Runtime, run_id: int) -> dict[str, Any]:
 
 
 def _stored_finding(stored: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: stored.get(name) for name in _FINDING}
+    shown = {name: stored.get(name) for name in _FINDING}
+    if shown["amount"] is not None:
+        shown["amount"] = canonical(Decimal(shown["amount"]))
+    return shown
 
 
 def agreements(runtime: Runtime, partner_id: str) -> dict[str, str]:

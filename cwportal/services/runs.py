@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import delete, func, literal, select, update
+from sqlalchemy import Row, Table, bindparam, delete, func, literal, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -208,25 +208,39 @@ def _end(runtime: Runtime, now: datetime) -> datetime:
     return now + timedelta(seconds=runtime.config.run_limit)
 
 
-def keep_out(session: Session, lease: Lease, *, alone: bool = False) -> None:
+_RUN = cast(Table, Run.__table__)
+_HELD = select(_RUN.c.lease, _RUN.c.cancel_requested).where(_RUN.c.id == bindparam("run_id"))
+_HELD_ALONE, _HELD_SHARED = _HELD.with_for_update(), _HELD.with_for_update(read=True)
+"""Asked with every intent, so made only once."""
+
+
+def keep_out(session: Session, lease: Lease, *, alone: bool = False) -> bool:
     """Raise LeaseLost if another process has the run, and let none take it up before this transaction ends.
 
-    `alone`: for a transaction that changes the run's row itself.
+    `alone`: for a transaction that changes the run's row itself. Returns whether a person has cancelled the run.
     """
-    token = session.scalar(select(Run.lease).where(Run.id == lease.run_id).with_for_update(read=not alone))
-    _still_ours(lease, token)
+    held = session.connection().execute(_HELD_ALONE if alone else _HELD_SHARED, {"run_id": lease.run_id}).one_or_none()
+    return _cancelled(lease, held)
+
+
+def _cancelled(lease: Lease, held: Row[Any, Any] | None) -> bool:
+    if held is None or held.lease != lease.token:
+        raise LeaseLost(f"Run {lease.run_id} was taken up by another process, which finishes it.")
+    return bool(held.cancel_requested)
 
 
 def confirm(session: Session, lease: Lease, now: datetime) -> None:
     """Raise LeaseLost, Cancelled or OutOfTime unless this process may go on. Call it in the transaction of every intent."""
-    keep_out(session, lease)
-    look(session, lease, now)
+    _go_on(lease, now, cancelled=keep_out(session, lease))
 
 
 def look(session: Session, lease: Lease, now: datetime) -> None:
     """The same for a session that only reads: it is known for now, and keeps nobody out."""
-    token, cancelled = session.execute(select(Run.lease, Run.cancel_requested).where(Run.id == lease.run_id)).one()
-    _still_ours(lease, token)
+    held = session.connection().execute(_HELD, {"run_id": lease.run_id}).one_or_none()
+    _go_on(lease, now, cancelled=_cancelled(lease, held))
+
+
+def _go_on(lease: Lease, now: datetime, *, cancelled: bool) -> None:
     if cancelled:
         raise Cancelled(f"Run {lease.run_id} was cancelled; what was written before stays.")
     if now > lease.until:
@@ -234,11 +248,6 @@ def look(session: Session, lease: Lease, now: datetime) -> None:
             f"Run {lease.run_id} took longer than it may (CWPORTAL_RUN_LIMIT). What was written stays; start the export again "
             "for the rest."
         )
-
-
-def _still_ours(lease: Lease, token: str | None) -> None:
-    if token is None or token != lease.token:
-        raise LeaseLost(f"Run {lease.run_id} was taken up by another process, which finishes it.")
 
 
 @contextmanager

@@ -166,3 +166,15 @@ class StaffRow(Base):
     password_hash: Mapped[str]
     partner_id: Mapped[str] = mapped_column(ForeignKey(PartnerRow.id), index=True)
     role: Mapped[str]
+
+
+class AttemptRow(Base):
+    """One attempt to sign in that did not succeed (yet). `subject` is a hash of the e-mail address typed, or a network address."""
+
+    __tablename__ = "portal_attempt"
+    __table_args__ = (Index(None, "subject", "at"),)
+
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    subject: Mapped[str]
+    at: Mapped[int] = mapped_column(BigInteger)
+    """Seconds since 1970."""

@@ -73,7 +73,7 @@ class Campaign:
             folder,
             sandbox,
             clock=self.clock,
-            database=MortalDatabase(f"sqlite:///{folder / 'campaign.sqlite'}"),
+            database=MortalDatabase(config.get("CWPORTAL_DATABASE_URL") or f"sqlite:///{folder / 'campaign.sqlite'}"),
             **{
                 "CWPORTAL_SETTLE": "60",
                 "CWPORTAL_LEASE": "60",
@@ -294,9 +294,7 @@ class Campaign:
 
     def _new_process(self) -> None:
         self.world.database.dispose()
-        database = MortalDatabase(
-            self.world.config.url if self.world.config.database_url else str(self.world.database.engine.url)
-        )
+        database = MortalDatabase(self.world.database.engine.url)
         self.world.database = database
         old = self.world.runtime
         self.world.runtime = Runtime(old.config, database, old.source, old.clock, old.sleep)
@@ -341,11 +339,13 @@ class Campaign:
                 for r in rows
             )
             wanted = Counter({(s, q, _four(p), _four(c)): n for (s, q, p, c), n in self.desired(name).items()})
-            ending = {
-                (products[r["product"]["id"]], _four(r["unitPrice"]), _four(r["unitCost"]))
-                for r in self.ours(name)
-                if str(r.get("cancelledDate") or "") >= self.clock().date().isoformat()
-            }
+            with self.world.database.read() as session:
+                lines = session.scalars(select(LedgerAddition).where(LedgerAddition.account_id == name))
+                ending = {
+                    (line.part_number, _four(line.key_price), _four(line.key_cost))
+                    for line in lines
+                    if line.sent_cancelled is not None and line.sent_cancelled >= self.clock().date()
+                }
             for sku, quantity, price, cost in list(wanted - actual):
                 if (sku, price, cost) in ending:  # covered until its last day (rule 4)
                     del wanted[sku, quantity, price, cost]
@@ -478,10 +478,16 @@ class Campaign:
 
 
 def run_schedule(
-    folder: Path, sandbox: Sandbox, seed: int, *, steps: int = 5, prepare: Callable[[Campaign], None] | None = None
+    folder: Path,
+    sandbox: Sandbox,
+    seed: int,
+    *,
+    steps: int = 5,
+    prepare: Callable[[Campaign], None] | None = None,
+    **config: str,
 ) -> Campaign:
     """A whole schedule; raises Violation."""
-    campaign = Campaign(folder, sandbox, seed)
+    campaign = Campaign(folder, sandbox, seed, **config)
     try:
         if prepare:
             prepare(campaign)

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sqlalchemy import URL
 from sqlalchemy.orm import Session
 
 from cwportal.db import Database
@@ -18,7 +19,7 @@ class Killed(BaseException):
 class MortalDatabase(Database):
     """`kill_at(n, after=…)` lets the n-th durable commit from now be the last thing this process does."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str | URL) -> None:
         super().__init__(url)
         self._lock = threading.Lock()
         self._left: int | None = None

@@ -99,8 +99,13 @@ def _repair(campaign: Campaign, kind: str) -> None:
 @pytest.mark.parametrize("write", WRITES)
 @pytest.mark.parametrize("kind", FAULTS)
 def test_fault(kind: str, write: str, tmp_path: Path) -> None:
+    come_right(kind, write, tmp_path)
+
+
+def come_right(kind: str, write: str, folder: Path, **config: str) -> None:
+    """An export that meets the fault on this kind of write, and those after it."""
     with Sandbox() as sandbox:
-        campaign = Campaign(tmp_path, sandbox, 1)
+        campaign = Campaign(folder, sandbox, 1, **config)
         world = campaign.world
         try:
             foreign = {"product": {"identifier": "OLD"}, "quantity": 1, "unitPrice": 3, "unitCost": 1}

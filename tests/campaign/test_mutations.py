@@ -15,8 +15,9 @@ from cwportal.connectwise import session
 from cwportal.connectwise.pages import Pages, rows_of
 from cwportal.sandbox import Sandbox
 from cwportal.services import runs
-from cwportal.services.apply import intents
+from cwportal.services.apply import intents, users_lookup
 from cwportal.services.gate import ConnectionGate
+from cwportal.vocabulary import Outcome
 from tests.campaign.campaign import Campaign, Violation, run_schedule
 
 SEEDS = 40
@@ -126,7 +127,28 @@ def foreign_row_adopted_silently(patch: pytest.MonkeyPatch, campaign: Campaign) 
             patch.setattr(module, "settle", use)
 
 
+def list_not_looked_up(patch: pytest.MonkeyPatch, campaign: Campaign) -> None:
+    def forget(runtime: Any, client: Any, change: Any, close: Any) -> None:
+        with runtime.database.durable() as session:
+            close(session, change, Outcome.FAILED, "not looked up")
+
+    patch.setattr(users_lookup, "settle", forget)
+
+
+def list_taken_for_ours_by_its_name(patch: pytest.MonkeyPatch, campaign: Campaign) -> None:
+    asked = users_lookup.settle
+
+    def trusting(runtime: Any, client: Any, change: Any, close: Any) -> None:
+        change.known_ids = []
+        change.sent = {**change.sent, "size": len(b"by hand")}
+        asked(runtime, client, change, close)
+
+    patch.setattr(users_lookup, "settle", trusting)
+
+
 MUTATIONS: dict[str, Mutation] = {
+    "list not looked up": list_not_looked_up,
+    "list taken for ours by its name": list_taken_for_ours_by_its_name,
     "blind retry of POST": blind_retry,
     "no look-up": no_look_up,
     "look-up by desired values": look_up_by_desired_values,

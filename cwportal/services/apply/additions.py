@@ -10,9 +10,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import select
+from sqlalchemy import Table, bindparam, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -177,15 +177,18 @@ def written(
     sent = {name: value for name, value in change.after.items() if name not in other}
 
     def keep(session: Session) -> None:
-        row = ledger.find(session, owner.tenant, agreement_id, echo.id)
         if change.key is None:  # ended by a person's decision: not ours, or no longer ours to bill
-            if row is not None:
-                ledger.keep_echo(row, sent, echo)
+            ledger.keep_echo(session, owner.tenant, agreement_id, sent=sent, echo=echo)
             return
-        if row is not None and change.action in (Action.UPDATE, Action.END):
-            row.key_price, row.key_cost = change.key.unit_price, change.key.unit_cost
-            row.part_number = change.part_number
-            ledger.keep_echo(row, sent, echo)
+        if change.action in (Action.UPDATE, Action.END) and ledger.keep_echo(
+            session,
+            owner.tenant,
+            agreement_id,
+            sent=sent,
+            echo=echo,
+            key=change.key,
+            part_number=change.part_number,
+        ):
             return
         ledger.put(
             session,
@@ -205,16 +208,18 @@ def written(
     return keep
 
 
+_PRODUCT = cast(Table, LedgerCatalogProduct.__table__)
+_NOTED = select(_PRODUCT.c.id).where(
+    _PRODUCT.c.partner_id == bindparam("partner_id"),
+    _PRODUCT.c.tenant == bindparam("tenant"),
+    _PRODUCT.c.part_number == bindparam("part_number"),
+)
+
+
 def note_product(session: Session, runtime: Runtime, owner: ledger.Owner, part_number: str, product_id: int) -> None:
     """Remember which product stands for the part number, so that a renamed identifier makes no second product."""
-    present = session.scalar(
-        select(LedgerCatalogProduct.id).where(
-            LedgerCatalogProduct.partner_id == owner.partner_id,
-            LedgerCatalogProduct.tenant == owner.tenant,
-            LedgerCatalogProduct.part_number == part_number,
-        )
-    )
-    if present is not None:
+    which = {"partner_id": owner.partner_id, "tenant": owner.tenant, "part_number": part_number}
+    if session.connection().scalar(_NOTED, which) is not None:
         return
     with suppress(IntegrityError), session.begin_nested():  # another thread of this run has noted it just now
         session.add(

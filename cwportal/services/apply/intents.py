@@ -167,6 +167,10 @@ class _LookUps:
         if found.ours is not None:
             self._ours(change, found.ours)
             return None
+        used = [row for row in found.others if answered.get(row.id) is Answer.USE]
+        if used:  # a person says that this is the line: from now on it is ours, with the values it has
+            self._ours(change, used[0])
+            return None
         undecided = [row.id for row in found.others if row.id not in answered]
         if undecided:
             first = undecided[0]

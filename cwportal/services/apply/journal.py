@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import update
+from sqlalchemy import Table, Update, bindparam, update
 from sqlalchemy.orm import Session
 
 from cwportal.connectwise.errors import ConnectWiseError
 from cwportal.models import RunChange
 from cwportal.runtime import Runtime
+from cwportal.services.apply.grouped import GroupCommit
 from cwportal.services.runs import Cancelled, Lease, LeaseLost, OutOfTime, confirm, keep_out
 from cwportal.vocabulary import Outcome
 
@@ -23,6 +24,15 @@ Ledger = Callable[[Session], None]
 
 _FRESH = 1.0
 """Seconds after its commit within which an intent is sent without looking again whether it still holds."""
+
+# Statements of every write, made once: putting one together takes longer than SQLite takes to carry it out.
+_CHANGE = cast(Table, RunChange.__table__)
+_THIS = update(_CHANGE).where(_CHANGE.c.id == bindparam("this"))
+_PLANNED = _THIS.where(_CHANGE.c.outcome == Outcome.PLANNED)
+_STARTED = _THIS.where(_CHANGE.c.outcome == Outcome.STARTED, _CHANGE.c.resolved_at.is_(None))
+_OPEN = _CHANGE.c.outcome.in_([Outcome.STARTED, Outcome.PLANNED]) & _CHANGE.c.resolved_at.is_(None)
+_STILL_OPEN = _THIS.where(_OPEN)
+_OPEN_OR_GIVEN_UP = _THIS.where(_OPEN | ((_CHANGE.c.outcome == Outcome.FAILED) & _CHANGE.c.resolved_at.is_not(None)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +63,7 @@ class Journal:
     def __init__(self, runtime: Runtime, lease: Lease) -> None:
         self._runtime = runtime
         self._lease = lease
+        self._group = GroupCommit(runtime.database)
 
     def start(self, intent: Intent, done: Done | None = None) -> datetime:
         """Commit `done` and the intent; then, and only then, the write may go out. Returns the instant of the intent.
@@ -60,25 +71,23 @@ class Journal:
         Raises LeaseLost, Cancelled or OutOfTime (`done` is committed all the same, the intent is not).
         """
         now = self._runtime.clock()
+        values = {
+            "outcome": Outcome.STARTED,
+            "attempted_at": now,
+            "sent": dict(intent.sent),
+            "known_ids": list(intent.known_ids),
+            "cw_product_id": intent.product_id,
+        }
+
+        def part(session: Session) -> None:
+            confirm(session, self._lease, now)
+            if done is not None:
+                self._finish(session, done, now)
+            if not _set(session, _PLANNED, intent.change_id, values):
+                raise LeaseLost(f"Change {intent.change_id} is being written by another process.")
+
         try:
-            with self._runtime.database.durable() as session:
-                confirm(session, self._lease, now)
-                if done is not None:
-                    self._finish(session, done, now)
-                started = session.execute(
-                    update(RunChange)
-                    .where(RunChange.id == intent.change_id, RunChange.outcome == Outcome.PLANNED)
-                    .values(
-                        outcome=Outcome.STARTED,
-                        attempted_at=now,
-                        sent=dict(intent.sent),
-                        known_ids=list(intent.known_ids),
-                        cw_product_id=intent.product_id,
-                    )
-                    .returning(RunChange.id)
-                )
-                if started.scalar_one_or_none() is None:
-                    raise LeaseLost(f"Change {intent.change_id} is being written by another process.")
+            self._group.commit(part)
         except (LeaseLost, Cancelled, OutOfTime):
             if done is not None:
                 self.finish(done)
@@ -91,20 +100,13 @@ class Journal:
         Raises LeaseLost, Cancelled or OutOfTime.
         """
         now = self._runtime.clock()
-        with self._runtime.database.durable() as session:
+
+        def part(session: Session) -> None:
             confirm(session, self._lease, now)
-            renewed = session.execute(
-                update(RunChange)
-                .where(
-                    RunChange.id == intent.change_id,
-                    RunChange.outcome == Outcome.STARTED,
-                    RunChange.resolved_at.is_(None),
-                )
-                .values(attempted_at=now, sent=dict(intent.sent))
-                .returning(RunChange.id)
-            )
-            if renewed.scalar_one_or_none() is None:
+            if not _set(session, _STARTED, intent.change_id, {"attempted_at": now, "sent": dict(intent.sent)}):
                 raise LeaseLost(f"Change {intent.change_id} was looked up by another process before it was sent.")
+
+        self._group.commit(part)
         return now
 
     def last_check(self, change_id: int, started: datetime) -> Callable[[], None]:
@@ -120,31 +122,23 @@ class Journal:
             now = self._runtime.clock()
             if (now - noted).total_seconds() <= _FRESH:
                 return
-            with self._runtime.database.durable() as session:
+
+            def part(session: Session) -> None:
                 confirm(session, self._lease, now)
-                renewed = session.execute(
-                    update(RunChange)
-                    .where(
-                        RunChange.id == change_id,
-                        RunChange.outcome == Outcome.STARTED,
-                        RunChange.resolved_at.is_(None),
-                    )
-                    .values(attempted_at=now)
-                    .returning(RunChange.id)
-                )
-                if renewed.scalar_one_or_none() is None:
+                if not _set(session, _STARTED, change_id, {"attempted_at": now}):
                     raise ConnectWiseError(
                         "This process was held up between noting the write and sending it, so it was not sent. Start the export again.",
                         certainty="not_sent",
                     )
+
+            self._group.commit(part)
             noted = now
 
         return check
 
     def finish(self, done: Done) -> None:
         """Commit an outcome with its meaning for the ledger."""
-        with self._runtime.database.durable() as session:
-            self._finish(session, done, self._runtime.clock())
+        self._group.commit(lambda session: self._finish(session, done, self._runtime.clock()))
 
     def skip(self, change_ids: list[int], why: str) -> None:
         """Changes that are not tried, and why."""
@@ -177,11 +171,13 @@ class Journal:
             values["cw_addition_id"] = done.addition_id
         if done.product_id is not None:
             values["cw_product_id"] = done.product_id
-        open_still = RunChange.outcome.in_([Outcome.STARTED, Outcome.PLANNED]) & RunChange.resolved_at.is_(None)
-        if done.outcome is Outcome.APPLIED:  # an answer after all: what was looked up too early and given up is ours
-            open_still |= (RunChange.outcome == Outcome.FAILED) & RunChange.resolved_at.is_not(None)
-        ours = session.execute(
-            update(RunChange).where(RunChange.id == done.change_id, open_still).values(values).returning(RunChange.id)
-        ).scalar_one_or_none()
-        if ours is not None and done.ledger is not None:
+        # An answer after all: what was looked up too early and given up is ours.
+        answered = done.outcome is Outcome.APPLIED or done.addition_id is not None
+        still_open = _OPEN_OR_GIVEN_UP if answered else _STILL_OPEN
+        if _set(session, still_open, done.change_id, values) and done.ledger is not None:
             done.ledger(session)
+
+
+def _set(session: Session, statement: Update, change_id: int, values: Mapping[str, Any]) -> bool:
+    """Carry out one of the statements above on a change; whether the change was in the state it asks for."""
+    return session.connection().execute(statement, {"this": change_id, **values}).rowcount > 0

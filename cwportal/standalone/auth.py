@@ -1,0 +1,142 @@
+"""Signing in to the portal: Flask-Login, the session cookie, and what the plugin is told about the person."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from flask import Flask, request, session
+from flask.sessions import SecureCookieSessionInterface
+from flask_login import LoginManager, current_user, login_user, logout_user  # type: ignore[import-untyped]
+from sqlalchemy import Engine, select
+
+from cwportal.config import Config
+from cwportal.standalone.source import READ_ONLY
+from cwportal.standalone.staff import Staff
+from cwportal.standalone.tables import StaffRow
+from cwportal.vocabulary import Role
+
+KEY_FILE = "session_key"
+
+_RANKS = {Role.VIEWER: 0, Role.BILLING: 1, Role.ADMIN: 2}
+_UNSEEN = 33
+"""Characters up to the space, which browsers drop from addresses, begin below this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who is signed in, as Flask-Login wants it."""
+
+    staff: Staff
+    is_authenticated: bool = True
+    is_active: bool = True
+    is_anonymous: bool = False
+
+    def get_id(self) -> str:
+        """What the session keeps; the rest is read again with every request."""
+        return self.staff.email
+
+
+class _Sessions(SecureCookieSessionInterface):
+    def get_cookie_secure(self, app: Flask) -> bool:  # noqa: ARG002
+        """Over https the cookie never travels without it."""
+        return request.is_secure
+
+
+def protect(app: Flask, engine: Engine, config: Config) -> None:
+    """Give the application sessions and Flask-Login. A SECRET_KEY in its configuration is kept."""
+    app.config.update(
+        SESSION_COOKIE_NAME="cwportal_session", SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Lax"
+    )
+    if not app.config.get("SECRET_KEY"):
+        app.config["SECRET_KEY"], *former = _keys(config)
+        app.config["SECRET_KEY_FALLBACKS"] = former
+    app.session_interface = _Sessions()
+    manager = LoginManager(app)
+    manager.login_view = "portal.sign_in"
+    manager.login_message = None
+    manager.session_protection = None
+
+    @manager.user_loader  # type: ignore[untyped-decorator]
+    def load(email: str) -> Person | None:
+        found = _staff(engine, email)
+        return None if found is None else Person(found)
+
+
+def begin(staff: Staff) -> None:
+    """Sign in; nothing of a former session stays."""
+    session.clear()
+    login_user(Person(staff))
+
+
+def end() -> None:
+    """Sign out."""
+    logout_user()
+    session.clear()
+
+
+def person() -> Staff | None:
+    """Who is signed in."""
+    return current_user.staff if current_user.is_authenticated else None
+
+
+def partner_of() -> str | None:
+    """For the plugin: their partner."""
+    staff = person()
+    return staff.partner_id if staff else None
+
+
+def may(role: str) -> bool:
+    """For the plugin: whether they have the role, or a higher one."""
+    staff = person()
+    return staff is not None and _RANKS[staff.role] >= _RANKS[Role(role)]
+
+
+def actor_of() -> str:
+    """For the plugin: their address."""
+    staff = person()
+    return staff.email if staff else "nobody"
+
+
+def local(target: str | None) -> str | None:
+    """The target if it is a path of this portal, else None: nobody is sent elsewhere after signing in."""
+    if not target or not target.startswith("/") or target.startswith(("//", "/\\")):
+        return None
+    if any(ord(letter) < _UNSEEN for letter in target) or "\\" in target:
+        return None
+    parts = urlsplit(target)
+    return None if parts.scheme or parts.netloc else target
+
+
+def _staff(engine: Engine, email: str) -> Staff | None:
+    query = select(StaffRow.email, StaffRow.partner_id, StaffRow.role).where(StaffRow.email == email)
+    with engine.execution_options(**READ_ONLY).connect() as connection:
+        row = connection.execute(query).one_or_none()
+    return None if row is None else Staff(row.email, row.partner_id, Role(row.role))
+
+
+def _keys(config: Config) -> list[str]:
+    """Keys of the session cookie, newest first: from CWPORTAL_SECRET_KEYS, which all machines share, else one of the instance folder."""
+    if config.secret_keys:
+        return [hashlib.sha256(f"cwportal session {key}".encode()).hexdigest() for key in config.secret_keys]
+    return [_generated(config.instance / KEY_FILE)]
+
+
+def _generated(path: Path) -> str:
+    """The key in the file; it is made once, with mode 600, also if several processes start at the same moment."""
+    if not path.exists():
+        fresh = path.with_name(f".{path.name}.{os.getpid()}")
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(32))
+        try:
+            os.link(fresh, path)
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    return path.read_text().strip()

@@ -1,0 +1,49 @@
+"""Resellers, logins, customers, services and usage."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Create the tables."""
+    op.create_table(
+        "reseller",
+        sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("slug", sa.String(), nullable=False, unique=True),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("timezone", sa.String(), nullable=False),
+        sa.Column("currency", sa.String(), nullable=False),
+    )
+    op.create_table(
+        "user_login",
+        sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("reseller_id", sa.Integer(), sa.ForeignKey("reseller.id"), nullable=False),
+        sa.Column("email", sa.String(), nullable=False, unique=True),
+        sa.Column("password_hash", sa.String(), nullable=False),
+    )
+    op.create_table(
+        "customer",
+        sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("reseller_id", sa.Integer(), sa.ForeignKey("reseller.id"), nullable=False, index=True),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("left", sa.Boolean(), nullable=False),
+    )
+    op.create_table(
+        "service",
+        sa.Column("code", sa.String(), primary_key=True),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("cost_cents", sa.Integer(), nullable=False),
+    )
+    op.create_table(
+        "usage",
+        sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("customer_id", sa.Integer(), sa.ForeignKey("customer.id"), nullable=False, index=True),
+        sa.Column("code", sa.String(), sa.ForeignKey("service.code"), nullable=False),
+        sa.Column("seats", sa.Integer(), nullable=False),
+        sa.Column("price_cents", sa.Integer(), nullable=True),
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ from werkzeug.exceptions import HTTPException
 
 from cwportal.blueprints import access, exports, words
 from cwportal.blueprints.access import Access
-from cwportal.errors import ConfigurationError, NotConnected
+from cwportal.errors import ConfigurationError, CWPortalError, NotConnected
 from cwportal.forms.press import Press
 from cwportal.runtime import Runtime
 from cwportal.services import connection
 from cwportal.vocabulary import Role
+
+_log = logging.getLogger(__name__)
 
 PARENT = "cwportal"
 FILES = "cwportal_static"
@@ -63,6 +66,7 @@ def register(app: Flask, given: Access, *, base_template: str | None, url_prefix
     parent.after_request(with_headers)
     for code in _REFUSALS:
         parent.register_error_handler(code, _refused)
+    parent.register_error_handler(CWPortalError, _cannot)
     parent.register_blueprint(exports.blueprint())
     app.register_blueprint(files)
     app.register_blueprint(parent)
@@ -122,6 +126,13 @@ def _connected(runtime: Runtime) -> str | None:
     except NotConnected:
         return None
     return f"{row.site.removeprefix('https://')} · {row.company_id}"
+
+
+def _cannot(error: CWPortalError) -> ResponseReturnValue:
+    """What a view did not expect: the host's data could not be read, say. The sentence is for the operator."""
+    _log.warning("%s %s: %s", request.method, request.path, error)
+    sentence = "The portal could not read what belongs here. Try again in a few minutes; its operator finds the cause in the log."
+    return render_template("cwportal/refused.html", title="This page cannot be shown now", sentence=sentence), 503
 
 
 def _refused(error: HTTPException) -> ResponseReturnValue:

@@ -28,7 +28,7 @@ from cwportal.services.apply.users_file import upload_lists
 from cwportal.services.apply.work import Work
 from cwportal.services.connection import Client, open_client
 from cwportal.services.planning.material import Material, gather, read_portal
-from cwportal.services.planning.stream import Planned, plan_accounts, plan_one, reread_agreement
+from cwportal.services.planning.stream import Planned, gone_from_portal, plan_accounts, plan_one, reread_agreement
 from cwportal.services.runs import Cancelled, Lease, LeaseLost
 from cwportal.vocabulary import PlanState, RunState, Trigger
 
@@ -67,6 +67,7 @@ def preview(runtime: Runtime, partner_id: str, *, progress: Progress = silent) -
         for count, planned in enumerate(plan_accounts(runtime, client, material, ids), 1):
             plans.append(planned.plan)
             progress("Reading agreements", count, len(ids))
+    plans += gone_from_portal(material)
     held = limit_partner(plans, material.context.settings.limits)
     first = _first_needs(plans)
     return PartnerPlan(
@@ -74,7 +75,10 @@ def preview(runtime: Runtime, partner_id: str, *, progress: Progress = silent) -
         currency=portal.partner.currency,
         accounts=tuple(plans),
         products=store.by_first_account(plan_products(first, material.context), first),
-        names={account.id: account.name for account in portal.accounts.values()},
+        names={
+            **{plan.account_id: plan.account_id for plan in plans},
+            **{account.id: account.name for account in portal.accounts.values()},
+        },
         findings=held,
         money=sum((plan.money for plan in plans), Money()),
     )
@@ -216,7 +220,10 @@ class _ExportRun:
         waiting = pending.of(portal.charges)
         last = [account_id for account_id in ids if account_id in waiting] if pending.ready_at else []
         now = [account_id for account_id in ids if account_id not in set(last)]
-        self._take(gather(runtime, client, portal, now, waiting), now, len(ids))
+        material = gather(runtime, client, portal, now, waiting)
+        self._take(material, now, len(ids))
+        for plan in gone_from_portal(material):
+            self._planned[plan.account_id] = Planned(self._store.add(plan), runtime.clock(), b"")
         if last and pending.ready_at:
             while (pause := (pending.ready_at - runtime.clock()).total_seconds()) > 0:
                 self._progress("Waiting until lost writes can be checked", len(now), len(ids))

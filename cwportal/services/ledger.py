@@ -76,6 +76,10 @@ class Lines:
         """Rows of this account on this agreement."""
         return tuple(line for line in self._by_account.get(account_id, ()) if line.agreement_id == agreement_id)
 
+    def all_of(self, account_id: str) -> tuple[LedgerLine, ...]:
+        """Rows of this account, wherever they are."""
+        return tuple(self._by_account.get(account_id, ()))
+
     def stray(self, account_id: str, agreement_id: int | None) -> tuple[LedgerLine, ...]:
         """Rows of this account elsewhere."""
         return tuple(line for line in self._by_account.get(account_id, ()) if line.agreement_id != agreement_id)

@@ -78,8 +78,13 @@ def conclude(
         outcomes, counts = _outcomes(session, lease.run_id)
         states, money = _states(plans, written, outcomes, counts, stopped=error is not None)
         if states:
+            failures = _failures(session, lease.run_id)
             ends = [
-                {"this_account": account_id, "state": account, "error": _first_error(plans[account_id])}
+                {
+                    "this_account": account_id,
+                    "state": account,
+                    "error": failures.get(account_id) or _first_error(plans[account_id]),
+                }
                 for account_id, account in states.items()
             ]
             table = cast(Table, RunAccount.__table__)
@@ -155,6 +160,17 @@ def _outcomes(session: Session, run_id: int) -> tuple[dict[str, list[Outcome]], 
         elif outcome in (Outcome.UNKNOWN, Outcome.STARTED):
             counts["unknown"] += number
     return by_account, counts
+
+
+def _failures(session: Session, run_id: int) -> dict[str, str]:
+    """The first write of each account that failed or was not confirmed, in its own words."""
+    query = (
+        select(RunChange.account_id, RunChange.error)
+        .where(RunChange.run_id == run_id, RunChange.outcome.in_([Outcome.FAILED, Outcome.UNKNOWN]))
+        .where(RunChange.error.is_not(None), RunChange.resolved_at.is_(None))
+        .order_by(RunChange.id.desc())
+    )
+    return {account_id: error for account_id, error in session.execute(query) if error}
 
 
 def _skip_rest(session: Session, lease: Lease, written: set[str], error: str) -> None:

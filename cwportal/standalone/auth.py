@@ -6,6 +6,7 @@ import hashlib
 import os
 import secrets
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,6 +24,8 @@ from cwportal.vocabulary import Role
 KEY_FILE = "session_key"
 
 _RANKS = {Role.VIEWER: 0, Role.BILLING: 1, Role.ADMIN: 2}
+_SIGNED_IN = timedelta(hours=12)
+"""After this a cookie is not accepted any more, wherever it has got to."""
 _UNSEEN = 33
 """Characters up to the space, which browsers drop from addresses, begin below this."""
 
@@ -50,7 +53,10 @@ class _Sessions(SecureCookieSessionInterface):
 def protect(app: Flask, engine: Engine, config: Config) -> None:
     """Give the application sessions and Flask-Login. A SECRET_KEY in its configuration is kept."""
     app.config.update(
-        SESSION_COOKIE_NAME="cwportal_session", SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Lax"
+        SESSION_COOKIE_NAME="cwportal_session",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        PERMANENT_SESSION_LIFETIME=_SIGNED_IN,
     )
     if not app.config.get("SECRET_KEY"):
         app.config["SECRET_KEY"], *former = _keys(config)

@@ -191,3 +191,22 @@ def test_adopt_yes_decides_only_the_sure_case(world: World) -> None:
     assert (result["counts"]["adopted"], codes(result, "b")) == (1, ["existing_lines"])
     assert world.lines(sure) == [group("MBX", 3, 2, 5)]
     assert len(world.additions(sure)) == 1
+
+
+def test_an_account_that_the_portal_lost_is_not_forgotten(world: World) -> None:
+    agreement = account(world, "a", charge("MBX", 3, 2, 5))
+    account(world, "b", charge("MBX", 3, 2, 5))
+    world.export()
+    del world.source.customers["a"], world.source.usage["a"]
+    result = world.export()
+    assert codes(result, "a") == ["export_off_lines_stay"]
+    assert result["status"] == "succeeded"
+    assert world.lines(agreement) == [group("MBX", 3, 2, 5)]
+    assert [plan.account_id for plan in world.plan().accounts if plan.findings] == ["a"]
+
+
+def test_the_error_of_a_failed_write_is_the_accounts_error(world: World) -> None:
+    account(world, "a", charge("MBX", 3, 2, 5))
+    world.faults({"kind": "close_after", "match": {"method": "POST", "path": "additions"}})
+    (found,) = world.export()["accounts"]
+    assert "connection" in found["error"].lower()

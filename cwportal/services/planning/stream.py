@@ -87,6 +87,32 @@ def plan_accounts(
             raise
 
 
+def gone_from_portal(material: Material) -> list[AccountPlan]:
+    """Accounts with lines of ours that the portal no longer knows: nothing is written, and nobody may overlook that they bill on."""
+    plans = []
+    for account_id in sorted(material.lines.accounts() - material.portal.accounts.keys()):
+        live = [
+            line for line in material.lines.all_of(account_id) if line.echoed.quantity and line.sent.cancelled is None
+        ]
+        if not live:
+            continue
+        message = (
+            f"The portal no longer has account {account_id}, and {len(live)} of its lines are still in ConnectWise (agreement "
+            f"{', '.join(sorted({str(line.agreement_id) for line in live}))}). They stay and keep billing. Close an account instead of "
+            "deleting it to let its lines end, or end them in ConnectWise."
+        )
+        plans.append(
+            AccountPlan(
+                account_id=account_id,
+                agreement_id=None,
+                state=PlanState.EMPTY,
+                digest="",
+                findings=(Finding("export_off_lines_stay", Severity.WARNING, Effect.NONE, message),),
+            )
+        )
+    return plans
+
+
 def plan_one(runtime: Runtime, client: Client, material: Material, account_id: str) -> Planned:
     """One account, its additions read now."""
     rows: tuple[Row, ...] = ()

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from alembic import context
-
-from cwportal.plugin import is_our_table as is_of_connectwise
 from plain_host import create_app
 from plain_host.tables import Base, db
+
+from cwportal.plugin import is_our_table
 
 
 def _include(name: str | None, kind: str, _parents: object) -> bool:
     """Without this, autogenerate would propose to drop the tables of the integration."""
-    return kind != "table" or name is None or not is_of_connectwise(name)
+    return kind != "table" or name is None or not is_our_table(name)
 
 
 with create_app().app_context(), db.engine.connect() as connection:

@@ -62,7 +62,7 @@ class ResellerSource:
                 raise SourceIncomplete(f"Reseller {partner_id} has no customer {', '.join(missing)}.")
             yield from ((account_id, found[account_id]) for account_id in some)
 
-    def users(self, partner_id: str, account_id: str) -> Iterator[User]:
+    def users(self, partner_id: str, account_id: str) -> Iterator[User]:  # noqa: ARG002
         raise SourceIncomplete("This portal knows no users of customers: leave `users` out of the exported data.")
 
     def contacts(self, partner_id: str) -> Sequence[Contact]:

@@ -1,0 +1,1 @@
+"""The example host, run as a person runs it."""

@@ -1,6 +1,6 @@
 """Measured runs with a printed table; never part of the tests.
 
-Lives here: one module per thing worth measuring, each run by `python -m benchmarks.NAME`; `make bench` runs them all.
+Lives here: one module per thing worth measuring (`plan`, `export`) and what these need; `make bench` runs them all, `python -m benchmarks NAME` one.
 May import: everything.
 Must never: be imported by the product, or assert a time.
 """

@@ -11,7 +11,6 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from benchmarks import naive
 from benchmarks.workload import PARTNER, Source, Workload, account_id

@@ -24,9 +24,9 @@ from benchmarks.simulator import Simulator
 from benchmarks.workload import Workload
 
 DEFAULT_SIZES = ((300, 10), (300, 25))
-"""(agreements, lines of each) of `make bench`: about a quarter of an hour."""
+"""(agreements, lines of each) of `make bench`: about ten minutes."""
 FULL_SIZES = ((300, 10), (300, 25), (1_500, 10), (1_500, 25))
-"""Those of `--full`: about an hour and a half."""
+"""Those of `--full`: about three quarters of an hour."""
 PHASES = ("first", "no change", "1 % change")
 _BATCH = 100
 _HEADER = (
@@ -86,14 +86,16 @@ def measure(options: Options) -> Iterator[str]:
     )
     yield _HEADER
     for (agreements, lines), concurrency in product(options.sizes, options.concurrency):
-        with TemporaryDirectory(prefix="cwportal-bench-") as folder:
-            with Simulator(Path(folder), options.latency) as simulator:
-                workload = Workload(agreements, lines)
-                for line in _ours(simulator, Path(folder), workload, concurrency):
+        with (
+            TemporaryDirectory(prefix="cwportal-bench-") as folder,
+            Simulator(Path(folder), options.latency) as simulator,
+        ):
+            workload = Workload(agreements, lines)
+            for line in _ours(simulator, Path(folder), workload, concurrency):
+                yield line.text(options.latency)
+            if options.sample and concurrency == options.concurrency[0]:
+                for line in _naive(simulator, Path(folder), workload, options.sample):
                     yield line.text(options.latency)
-                if options.sample and concurrency == options.concurrency[0]:
-                    for line in _naive(simulator, Path(folder), workload, options.sample):
-                        yield line.text(options.latency)
 
 
 def _ours(simulator: Simulator, folder: Path, workload: Workload, concurrency: int) -> Iterator[_Line]:
@@ -167,7 +169,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sample", type=int, default=30, help="agreements that the naive exporters do, 0 = none (default: %(default)s)"
     )
-    parser.add_argument("--full", action="store_true", help="all four sizes up to 1,500 x 25 (about 90 minutes)")
+    parser.add_argument("--full", action="store_true", help="all four sizes up to 1,500 x 25 (about 45 minutes)")
 
 
 def options_of(given: argparse.Namespace) -> Options:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -40,18 +41,59 @@ def _broker(instance: Path) -> str:
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65_535), default=8780, show_default=True, help="0 for a free one.")
 @click.option("--state", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Keep the data in FILE.")
-def sandbox(port: int, state: Path | None) -> None:
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="KIND:METHOD:PATH[:NAME=VALUE…]",
+    help="A fault on matching requests, e.g. error_after:POST:additions:times=2:skip=1. Repeatable; the kinds: see docs/sandbox.md.",
+)
+@click.option(
+    "--seed", type=int, default=1, show_default=True, help="Seed of faults that strike by chance (probability=0.1)."
+)
+@click.option(
+    "--variant",
+    "variants",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="How this ConnectWise differs, e.g. round_money=2 or cloud=true. Repeatable; the names: see docs/sandbox.md.",
+)
+def sandbox(port: int, state: Path | None, faults: tuple[str, ...], seed: int, variants: tuple[str, ...]) -> None:
     """A ConnectWise simulator on 127.0.0.1, with a page that shows what it holds. Ctrl-C stops it."""
     from cwportal.errors import UsageError
     from cwportal.sandbox import serve
 
     try:
-        serve(port, state)
+        serve(
+            port,
+            state,
+            faults={"seed": seed, "rules": [_fault(text) for text in faults]},
+            **dict(map(_setting, variants)),
+        )
     except OSError as error:
         raise UsageError(
             f"The simulator cannot listen on port {port} of 127.0.0.1: {os.strerror(error.errno or 0)}. "
             "Choose another: cwportal sandbox --port 8790"
         ) from None
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"The simulator does not understand this: {error}.") from None
+
+
+def _fault(text: str) -> dict[str, Any]:
+    kind, *rest = text.split(":")
+    if len(rest) < 2:
+        raise ValueError(f"{text!r} as a fault; write it like error_after:POST:additions:times=2")
+    return {"kind": kind, "match": {"method": rest[0], "path": rest[1]}, **dict(map(_setting, rest[2:]))}
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    name, given, value = text.partition("=")
+    if not given:
+        raise ValueError(f"{text!r}; write it like name=value")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
 
 
 _EXTRA = {"sandbox": Entry("cwportal.cli:sandbox", "A ConnectWise simulator to try everything on.")}

@@ -17,7 +17,22 @@ from decimal import Decimal
 from importlib.resources import files
 from typing import Any
 
-from sqlalchemy import JSON, URL, DateTime, Engine, MetaData, Text, create_engine, event, inspect, make_url, text
+from sqlalchemy import (
+    JSON,
+    URL,
+    DateTime,
+    Engine,
+    MetaData,
+    Text,
+    column,
+    create_engine,
+    event,
+    inspect,
+    make_url,
+    select,
+    table,
+    text,
+)
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.types import TypeDecorator
@@ -114,14 +129,16 @@ def make_engine(url: str | URL, *, durable: bool = False, like: Engine | None = 
         pool = {"pool": like.pool.recreate()}
     elif backend == "postgresql":
         pool = {"pool_pre_ping": True}  # a server that was restarted, or a firewall, closes connections behind our back
-    engine = create_engine(
-        address, json_serializer=lambda value: json.dumps(value, default=plain, ensure_ascii=False), **pool
-    )
+    engine = create_engine(address, json_serializer=_json, **pool)
     if backend == "sqlite":
         _sqlite(engine, durable=durable)
     else:
         _postgresql(engine)
     return engine
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, default=plain, ensure_ascii=False)
 
 
 def _in_memory(url: URL) -> bool:
@@ -133,6 +150,15 @@ def _in_memory(url: URL) -> bool:
 
 
 def _postgresql(engine: Engine) -> None:
+    if engine.driver == "psycopg":  # it keeps these with the connection, and a host's engine may have set its own
+
+        @event.listens_for(engine, "connect")
+        def connect(connection: Any, record: Any) -> None:  # noqa: ARG001
+            from psycopg.types.json import set_json_dumps, set_json_loads
+
+            set_json_dumps(_json, connection)
+            set_json_loads(json.loads, connection)
+
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
         if connection.get_execution_options().get(_DURABLE):
@@ -234,5 +260,5 @@ def is_migrated(engine: Engine, package: str, version_table: str) -> bool:
     with engine.execution_options(**{_READ_ONLY: True}).connect() as connection:
         if not inspect(connection).has_table(version_table):
             return False
-        found = connection.scalar(text(f"SELECT version_num FROM {version_table}"))  # noqa: S608
+        found = connection.scalar(select(column("version_num")).select_from(table(version_table)))
     return found is not None and str(found) == newest

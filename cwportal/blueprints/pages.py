@@ -76,7 +76,7 @@ def with_headers(response: Response) -> Response:
     """Strict headers, and pages with amounts in no cache. A host's own `after_request` comes later and may change them."""
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
-    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers["Cache-Control"] = "no-store"
     return response
 
 

@@ -32,7 +32,7 @@ _RUNS = {
     RunState.FAILED: Badge("Error", "t-bad", "error"),
     RunState.CANCELLED: Badge("Cancelled", "", "off"),
 }
-_UNKNOWN = Badge("Not confirmed by ConnectWise: will be checked, never sent twice", "t-warn", "unknown")
+_UNKNOWN = Badge("Not confirmed", "t-warn", "unknown")
 _OUTCOMES = {
     Outcome.PLANNED: Badge("Not written", "", "off"),
     Outcome.STARTED: _UNKNOWN,

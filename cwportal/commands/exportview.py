@@ -6,7 +6,9 @@ from collections import Counter
 from decimal import Decimal
 from typing import Any
 
-from cwportal.commands import words
+import click
+
+from cwportal.commands import findingsview, words
 from cwportal.commands.out import Paint, say
 from cwportal.commands.text import cell
 from cwportal.models import Run
@@ -32,25 +34,26 @@ def show(runtime: Runtime, run: Run) -> None:
     names = {account.id: account.name for account in runtime.source.accounts(run.partner_id)}
     state = RunState(run.state)
     counts = [f"{number} {_COUNTED[name]}" for name, number in report["counts"].items() if number]
-    say(f"Run {run.id}: {paint(_word(state, report), bold=True)}. {', '.join(counts) or 'Nothing was written'}.")
+    click.echo(f"Run {run.id}: {paint(_word(state, report), bold=True)}. {', '.join(counts) or 'Nothing was written'}.")
     currency = runtime.source.partner(run.partner_id).currency
     if state is RunState.SUCCEEDED and run.money:
         before, after = Decimal(run.money["price_before"]), Decimal(run.money["price_after"])
         say(f"Price a month, our lines only: {words.change(before, after, currency)}.")
     if run.error:
-        say(f"{paint('Error:', 'red')} {cell(words.for_partner(run.error, run.partner_id))}")
-    for finding in run.findings:
-        _finding("", finding, run.partner_id, paint)
+        click.echo(f"{paint('Error:', 'red')} {cell(words.for_partner(run.error, run.partner_id))}")
+    told = [findingsview.Told(None, one) for one in run.findings]
     for account in report["accounts"]:
-        where = f"{cell(names.get(account['account_id'], ''))} ({cell(account['account_id'])})"
-        for finding in account["findings"]:
-            if finding["severity"] != Severity.INFO:
-                _finding(f"{where}: ", finding, run.partner_id, paint)
+        name = findingsview.account_name(names, account["account_id"])
+        told += [findingsview.Told(name, one) for one in account["findings"] if one["severity"] != Severity.INFO]
+    for _, line in findingsview.lines(told, run.partner_id, currency, paint):
+        click.echo(line)
+    well = {one["account_id"] for one in report["accounts"] if one["status"] == AccountState.SUCCEEDED}
     for row in reports.log_rows(runtime, run.id):
         if row["outcome"] in words.BAD_OUTCOMES:
-            what = cell(f"{row['account_id']}, {words.subject(row['kind'], row['part_number'], row['addition_id'])}")
-            said = f"{words.OUTCOMES[row['outcome']]}. {cell(row['error'])}"
-            say(f"{paint('Error:', 'red')} {what}: {said}")
+            head = paint("Warning:", "yellow") if row["account_id"] in well else paint("Error:", "red")
+            name = findingsview.account_name(names, row["account_id"])
+            what = cell(words.subject(row["kind"], row["part_number"], row["addition_id"]))
+            click.echo(f"{head} {name}: {what}: {words.OUTCOMES[row['outcome']]}. {cell(row['error'])}")
     states = Counter(words.ACCOUNTS[AccountState(account["status"])] for account in report["accounts"])
     if states:
         say("Accounts: " + ", ".join(f"{number} {word}" for word, number in states.items()) + ".")
@@ -60,8 +63,3 @@ def show(runtime: Runtime, run: Run) -> None:
 def _word(state: RunState, report: dict[str, Any]) -> str:
     wrote = any(report["counts"][name] for name in ("created", "updated", "ended", "adopted"))
     return "No change" if state is RunState.SUCCEEDED and not wrote else words.RUNS[state]
-
-
-def _finding(where: str, finding: dict[str, Any], partner_id: str, paint: Paint) -> None:
-    word, colour = words.LEVELS[Severity(finding["severity"])]
-    say(f"{paint(f'{word}:', colour)} {where}{cell(words.for_partner(finding['message'], partner_id))}")

@@ -36,7 +36,7 @@ def show(runtime: Runtime, run_id: int) -> None:
             click.echo(paint(cell(account), bold=True) + agreement)
         action, outcome = Action(row["action"]), Outcome(row["outcome"])
         what = cell(words.subject(row["kind"], row["part_number"], row["addition_id"]))
-        detail = cell(words.fields(row["kind"], row["before"], row["after"])) or "stays as it is"
+        detail = words.detail(row["kind"], action, row["before"], row["after"])
         error = f" {cell(row['error'])}" if row["error"] else ""
         said = paint(words.OUTCOMES[outcome], "green" if outcome is Outcome.APPLIED else "red")
-        click.echo(f"  {words.SIGNS[action]} {what}: {detail}  ({cell(row['reason'])}): {said}.{error}")
+        click.echo(f"  {words.SIGNS[action]} {what}{detail}  ({cell(row['reason'])}): {said}.{error}")

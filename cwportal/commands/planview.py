@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from cwportal.billing.values import AccountPlan, Change, Finding, Money
-from cwportal.commands import words
+from cwportal.billing.values import AccountPlan, Change, Money
+from cwportal.commands import findingsview, words
 from cwportal.commands.out import Paint
 from cwportal.commands.text import cell
+from cwportal.services import reports
 from cwportal.services.exports import PartnerPlan
 from cwportal.vocabulary import Action, PlanState
 
@@ -28,25 +29,22 @@ def lines(plan: PartnerPlan, partner_id: str, agreements: Mapping[str, str], pai
 
 
 def _findings(plan: PartnerPlan, partner_id: str, paint: Paint) -> Iterator[str]:
-    found: list[tuple[str, Finding]] = [("", one) for one in plan.findings]
-    found += [
-        (f"{cell(plan.names[account.account_id])} ({cell(account.account_id)}): ", one)
-        for account in plan.accounts
-        for one in account.findings
-    ]
-    for severity, (word, colour) in words.LEVELS.items():
-        several = [(where, one) for where, one in found if one.severity is severity]
-        if not several:
-            continue
-        yield ""
-        for where, one in several:
-            yield f"{paint(f'{word}:', colour)} {where}{cell(words.for_partner(one.message, partner_id))}"
+    told = [findingsview.Told(None, reports.finding(one)) for one in plan.findings]
+    for account in plan.accounts:
+        name = findingsview.account_name(plan.names, account.account_id)
+        told += [findingsview.Told(name, reports.finding(one)) for one in account.findings]
+    before = None
+    for severity, line in findingsview.lines(told, partner_id, plan.currency, paint):
+        if severity is not before:
+            yield ""
+        yield line
+        before = severity
 
 
 def _account(
     account: AccountPlan, changes: list[Change], plan: PartnerPlan, agreements: Mapping[str, str], paint: Paint
 ) -> Iterator[str]:
-    name = f"{cell(plan.names[account.account_id])} ({cell(account.account_id)})"
+    name = findingsview.account_name(plan.names, account.account_id)
     where = agreements.get(account.account_id, "")
     state = f"  [{words.PLANS[account.state]}]" if account.state is PlanState.HELD else ""
     yield paint(name, bold=True) + (f", {cell(where)}" if where else "") + paint(state, "magenta")
@@ -57,9 +55,9 @@ def _account(
 
 def _change(change: Change) -> str:
     what = cell(words.subject(change.kind, change.part_number, change.addition_id))
-    detail = cell(words.fields(change.kind, change.before, change.after)) or "stays as it is"
+    detail = words.detail(change.kind, change.action, change.before, change.after)
     delta = f"  {words.signed(change.price_delta)}" if change.price_delta else ""
-    return f"{words.SIGNS[change.action]} {what}: {detail}{delta}  ({cell(change.reason)})"
+    return f"{words.SIGNS[change.action]} {what}{detail}{delta}  ({cell(change.reason)})"
 
 
 def _amounts(amounts: Money) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from cwportal.billing import money
 from cwportal.billing.scale import canonical
+from cwportal.commands.text import cell
 from cwportal.vocabulary import AccountState, Action, Kind, Outcome, PlanState, RunState, Severity
 
 SIGNS = {Action.CREATE: "+", Action.UPDATE: "~", Action.END: "-", Action.ADOPT: "="}
@@ -60,6 +61,10 @@ _FIELDS = {
     "name": "name",
     "identifier": "identifier",
     "description": "name",
+    "firstName": "first name",
+    "lastName": "last name",
+    "fileName": "file",
+    "rows": "users",
     "startDate": "from",
     "quantity": "quantity",
     "unitPrice": "price",
@@ -84,13 +89,21 @@ def subject(kind: str, part_number: str, addition_id: int | None) -> str:
     return f"{_KINDS.get(Kind(kind), kind)} {part_number}".strip()
 
 
+def detail(kind: str, action: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """What changes, to stand behind the subject; empty where there is nothing worth reading."""
+    said = cell(fields(kind, before, after))
+    if not said and action == Action.ADOPT:
+        said = "stays as it is"
+    return f": {said}" if said else ""
+
+
 def fields(kind: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     """What changes: "quantity 3 -> 4, price 5.00", a field's former value only where there is one."""
     parts = []
     for name, word in _FIELDS.items():
         if name in after and not (kind == Kind.PRODUCT and name == "identifier"):  # its part number, already said
-            new = shown(name, after[name])
-            parts.append(f"{word} {shown(name, before[name])} -> {new}" if name in before else f"{word} {new}")
+            new, old = shown(name, after[name]), shown(name, before[name]) if name in before else None
+            parts.append(f"{word} {new}" if old in {None, new} else f"{word} {old} -> {new}")
     return ", ".join(parts)
 
 

@@ -24,6 +24,7 @@ class Transport:
 
     `timeout` is the budget of one request in seconds, from connecting to the last byte. `clock` gives aware UTC,
     `sleep` takes seconds, `random` gives [0, 1). `on_codebase` is told when ConnectWise has moved to another codebase.
+    No more than `in_flight` requests are under way at once, however many threads ask.
     Reads are repeated on whatever may pass; writes only on 429 or when they certainly were not sent (design rule 12).
     """
 
@@ -43,6 +44,7 @@ class Transport:
         ca_bundle: str | None = None,
         on_codebase: Callable[[str], None] | None = None,
         tries: int = TRIES,
+        in_flight: int = 64,
     ) -> None:
         self._credentials = credentials
         self._headers = protocol.headers(credentials, client_id)
@@ -54,6 +56,7 @@ class Transport:
         self._on_codebase = on_codebase
         self._tries = tries
         self._codebase_lock = threading.Lock()
+        self._slots = threading.Semaphore(in_flight)
         self._wire = Wire(
             guard=guard, timeout=timeout, max_bytes=max_bytes, ca_bundle=ca_bundle, scrub=credentials.scrub
         )
@@ -167,9 +170,11 @@ class Transport:
         tries = 0
         while True:
             tries += 1
-            self._gate.wait()
             try:
-                return answers.interpret(send(), self._clock())
+                with self._slots:  # first, so that what the gate looks at last is true when the request goes out
+                    self._gate.wait()
+                    raw = send()
+                return answers.interpret(raw, self._clock())
             except errors.ConnectWiseError as caught:
                 failure = caught
             pause = (2 ** (tries - 1)) * (1 + self._random() / 2)

@@ -10,7 +10,7 @@ import argparse
 import os
 import shlex
 import signal
-import subprocess
+import subprocess  # nosec B404
 import sys
 import threading
 from collections.abc import Mapping
@@ -124,7 +124,8 @@ def _demonstrate(sandbox: Sandbox, over: threading.Event) -> int | None:
 
 def _run(step: tuple[str, ...], environ: Mapping[str, str], over: threading.Event) -> int:
     print(f"\n$ cwportal {shlex.join(step)}", flush=True)
-    with subprocess.Popen([sys.executable, "-m", "cwportal", *step], env=dict(environ)) as command:
+    command_line = [sys.executable, "-m", "cwportal", *step]
+    with subprocess.Popen(command_line, env=dict(environ)) as command:  # nosec B603
         while True:
             try:
                 return command.wait(0.2)

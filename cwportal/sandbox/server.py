@@ -150,9 +150,18 @@ class Sandbox:
         return self.engine.call(request)
 
 
-def serve(port: int, state_path: Path | str | None = None, *, host: str = "127.0.0.1", **variant: Any) -> None:
-    """Run a sandbox until interrupted; prints its address. For the command line."""
+def serve(
+    port: int,
+    state_path: Path | str | None = None,
+    *,
+    host: str = "127.0.0.1",
+    faults: dict[str, Any] | None = None,
+    **variant: Any,
+) -> None:
+    """Run a sandbox until interrupted; prints its address. For the command line. `faults` as the control API takes them."""
     with Sandbox(host, port, state_path=state_path, **variant) as sandbox:
+        if faults:
+            sandbox.engine.faults.put(faults)
         print(f"ConnectWise sandbox: {sandbox.url}/  (Ctrl-C stops it)", flush=True)
         try:
             threading.Event().wait()

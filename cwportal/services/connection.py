@@ -203,4 +203,5 @@ def _transport(
         timeout=runtime.config.timeout,
         ca_bundle=runtime.config.ca_bundle,
         on_codebase=on_codebase,
+        in_flight=runtime.config.concurrency,
     )

@@ -28,7 +28,14 @@ from cwportal.services.apply.users_file import upload_lists
 from cwportal.services.apply.work import Work
 from cwportal.services.connection import Client, open_client
 from cwportal.services.planning.material import Material, gather, read_portal
-from cwportal.services.planning.stream import Planned, gone_from_portal, plan_accounts, plan_one, reread_agreement
+from cwportal.services.planning.stream import (
+    Planned,
+    gone_from_portal,
+    plan_accounts,
+    plan_one,
+    reread_agreement,
+    threads,
+)
 from cwportal.services.runs import Cancelled, Lease, LeaseLost
 from cwportal.vocabulary import PlanState, RunState, Trigger
 
@@ -269,7 +276,7 @@ class _ExportRun:
             apply_account(work, plan, changes, current.rows)
             return plan
 
-        with ThreadPoolExecutor(self._runtime.config.concurrency, thread_name_prefix="apply") as pool:
+        with ThreadPoolExecutor(threads(self._runtime), thread_name_prefix="apply") as pool:
             futures = [pool.submit(one, planned) for planned in chosen]
             try:
                 reached = []
@@ -290,7 +297,7 @@ class _ExportRun:
             return planned
         material = self._material[plan.account_id]
         try:
-            agreement = reread_agreement(self._client, plan.agreement_id or 0)
+            agreement = reread_agreement(self._client, material, plan.agreement_id or 0)
             again = plan_one(
                 self._runtime, self._client, material.with_agreement(plan.agreement_id, agreement), plan.account_id
             )

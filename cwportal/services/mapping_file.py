@@ -58,6 +58,10 @@ def _line(
     number: int, row: dict[str, str], accounts: dict[str, Account], seen: dict[str, int], problems: list[str]
 ) -> Line | None:
     account_id, export = row["account_id"], row["export"].lower()
+    if account_id not in accounts and account_id.removeprefix("'") in accounts:
+        account_id = account_id.removeprefix(
+            "'"
+        )  # `map export` makes ids harmless that a spreadsheet would take for a formula
     count = len(problems)
     if account_id not in accounts:
         problems.append(f"line {number}, column account_id: there is no account {account_id!r} of this partner.")

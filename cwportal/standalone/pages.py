@@ -19,14 +19,21 @@ BASE = "portal/base.html"
 _HOME = "cwportal.exports.status"
 
 
-class SignIn(FlaskForm):  # type: ignore[misc]  # flask_wtf has no types
+class _Form(FlaskForm):  # type: ignore[misc]  # flask_wtf has no types
+    """With the token against requests from other sites, always."""
+
+    class Meta(FlaskForm.Meta):  # type: ignore[misc]
+        csrf = True
+
+
+class SignIn(_Form):
     """E-mail address and password."""
 
     email = StringField("E-mail address", [InputRequired("Type your e-mail address."), Length(max=300)])
     password = PasswordField("Password", [InputRequired("Type your password."), Length(max=staff.LONGEST_PASSWORD)])
 
 
-class SignOut(FlaskForm):  # type: ignore[misc]
+class SignOut(_Form):
     """Nothing but the token."""
 
 

@@ -43,6 +43,10 @@ class Portal:
         self.app.testing = True
         self.runtime: Runtime = self.app.extensions["cwportal"]
         self.own: Any = self.app.extensions[OWN_PORTAL]
+        if not self.own.is_current():
+            self._begin()
+
+    def _begin(self) -> None:
         schema.upgrade(self.runtime.database.engine)
         self.own.migrate()
         with self.own.engine.begin() as connection:

@@ -113,8 +113,8 @@ def test_a_view_that_names_no_role_is_refused() -> None:
     app.secret_key = "test"
     pages = Blueprint("pages", __name__)
     pages.before_request(lambda: access.guard(access.Access(lambda: "msp", lambda role: True, lambda: "ann")))
-    pages.get("/open")(access.needs(access.Role.VIEWER)(lambda: "seen"))
-    pages.get("/forgotten")(lambda: "seen")
+    pages.get("/open", endpoint="open")(access.needs(access.Role.VIEWER)(lambda: "seen"))
+    pages.get("/forgotten", endpoint="forgotten")(lambda: "seen")
     app.register_blueprint(pages)
     assert app.test_client().get("/open").text == "seen"
     assert app.test_client().get("/forgotten").status_code == 403

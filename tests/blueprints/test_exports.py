@@ -19,7 +19,7 @@ from tests.blueprints.portal import MINE, PREFIX, WHEN, Portal, token
 NASTY = (
     "<script>alert(1)</script>",
     "\"quoted\" & 'single' <b>",
-    "‮evil‬ عربى",
+    "\u202eevil\u202c عربى",
     "x" * 200,
     "=cmd|' /C calc'!A0",
     "{{ 7*7 }}",
@@ -173,7 +173,9 @@ def test_the_log_shows_findings_first_then_changes_from_before_to_after(portal: 
     assert "Warning · Alder &amp; Finch" in said
     assert "Quantity from 3 to 4" in said
     assert "Unit price 2.50" in said
-    assert "Not confirmed by ConnectWise: will be checked, never sent twice No answer within 30 s." in said
+    assert (
+        "Not confirmed Not confirmed by ConnectWise: will be checked, never sent twice. No answer within 30 s." in said
+    )
     assert "−9.50 USD, our lines only; margin −4.50" in said
 
 

@@ -223,8 +223,42 @@ def test_colours_and_a_bar_on_a_terminal_only(exported: tuple[Instance, int, int
     assert "\x1b[33m~ line" in coloured
     assert "Reading agreements" in coloured
     assert "\x1b[33m" not in terminal(cli, "plan", "--partner", PARTNER, NO_COLOR="1")
+    summary = terminal(cli, "export", "--partner", PARTNER)
+    assert "Run 2: \x1b[1mSuccess\x1b[0m. 1 changed, 3 without a change." in summary
+    assert "[1m" not in summary.replace("\x1b[1m", "")
     piped = cli.process("plan", "--partner", PARTNER)
     assert (piped.err, "\x1b" in piped.out) == ("", False)
+
+
+def test_many_unmapped_accounts_are_counted_not_listed(msp: Instance) -> None:
+    msp.portal({f"a{number}": [("MBX", number, 2, 5)] for number in range(1, 6)})
+    assert msp.done("plan", "--partner", PARTNER).count("Warning: ") == 5
+    msp.portal({f"a{number}": [("MBX", number, 2, 5)] for number in range(1, 7)})
+    (warning,) = [text for text in msp.done("plan", "--partner", PARTNER).splitlines() if "Warning" in text]
+    assert warning.startswith("Warning: 6 accounts have charges of 105.00 USD a month in all and are not mapped")
+    shown = msp("plan", "--partner", PARTNER, "--json").json
+    assert [one["findings"][0]["code"] for one in shown["accounts"]] == ["not_mapped"] * 6
+
+
+def test_what_is_to_be_created_reads_like_this(msp: Instance) -> None:
+    msp.portal({"a": [("MBX", 3, 2, 5)], "b": []}, a="Acme Works Ltd")
+    path = msp.write("mapping.csv", "account_id,company,agreement,export", [("a", "new", "new", "yes")])
+    msp.done("map", "import", path, "--partner", PARTNER)
+    undecided = msp("plan", "--partner", PARTNER)
+    assert (undecided.code, f"cwportal settings --partner {PARTNER}" in undecided.out) == (1, True)
+    kind = msp.state()["tables"]["agreementType"][0]["id"]
+    msp.done("settings", "--partner", PARTNER, "--agreement-type", kind)
+    lines = msp("plan", "--partner", PARTNER).out.splitlines()
+    assert (
+        "  + company: name Acme Works Ltd, identifier AcmeWorksLtd  (A new company was asked for in the mapping)"
+        in lines
+    )
+    assert (
+        f"  + agreement: name Partner Portal – Acme Works Ltd, from {MONTH}  (A new agreement was asked for in the mapping)"
+        in lines
+    )
+    assert msp.done("export", "--partner", PARTNER).startswith("Run 1: Success. ")
+    assert [company["name"] for company in msp.state()["companies"]] == ["Acme Works Ltd"]
 
 
 def test_columns_line_up_whatever_the_script() -> None:

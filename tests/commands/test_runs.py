@@ -70,15 +70,15 @@ def test_no_cell_is_a_formula(history: Instance) -> None:
 
 def test_the_mapping_as_csv_is_harmless_and_can_be_read_back(msp: Instance) -> None:
     (agreement,) = msp.company("=cmd|' /C calc'!A0", "Cloud")
-    msp.portal({"a": [], "b": []}, a="+1 Ltd")
+    msp.portal({"a": [], "-b": []}, a="+1 Ltd")
     msp.map(a=agreement)
     exported = msp.done("map", "export", "--partner", PARTNER)
     rows = list(csv.DictReader(io.StringIO(exported)))
     assert [(row["account_id"], row["agreement"], row["export"]) for row in rows] == [
+        ("'-b", "", "no"),
         ("a", str(agreement), "yes"),
-        ("b", "", "no"),
     ]
-    assert (rows[0]["account_name"], rows[0]["company_name"]) == ("'+1 Ltd", "'=cmd|' /C calc'!A0")
+    assert (rows[1]["account_name"], rows[1]["company_name"]) == ("'+1 Ltd", "'=cmd|' /C calc'!A0")
     path = msp.folder / "again.csv"
     path.write_text(exported)
     assert msp.done("map", "import", path, "--partner", PARTNER) == "Mapped: 1, of which exported: 1. Unmapped: 1.\n"

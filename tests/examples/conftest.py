@@ -20,6 +20,12 @@ ROOT = Path(__file__).parents[2]
 HOST = ROOT / "examples" / "plain_host"
 PARTNER = "blue-river"
 PASSWORD = "correct horse battery"
+LINES = [
+    (Decimal(3), Decimal("3.95"), Decimal("2.1")),
+    (Decimal(5), Decimal("8.99"), Decimal("3.8")),
+    (Decimal(12), Decimal("4.5"), Decimal("2.1")),
+]
+"""(quantity, unit price, unit cost) of every addition in ConnectWise, once the demonstration data are exported."""
 
 
 class Host:
@@ -39,7 +45,7 @@ class Host:
             "CWPORTAL_ALLOWED_SITES": sandbox.site,
             "CWPORTAL_PRIVATE_KEY": "ExportPrivateKey",
             "CWPORTAL_SETTLE": "0",
-            "PYTHONWARNINGS": "error",
+            "PYTHONWARNINGS": "error,ignore::ResourceWarning",  # Flask-SQLAlchemy leaves its pool to the end of the process
         }
 
     def run(self, *words: str, status: int = 0, cwd: Path = HOST) -> str:

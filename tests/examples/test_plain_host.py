@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -13,13 +12,7 @@ from sqlalchemy import Engine, create_engine, func, inspect, select, text
 
 from cwportal.models import Run
 from cwportal.services import exports
-from tests.examples.conftest import PARTNER, PASSWORD, Host
-
-LINES = [
-    (Decimal(3), Decimal("3.95"), Decimal("2.1")),
-    (Decimal(5), Decimal("8.99"), Decimal("3.8")),
-    (Decimal(12), Decimal("4.5"), Decimal("2.1")),
-]
+from tests.examples.conftest import LINES, PARTNER, PASSWORD, Host
 
 
 def tables(url: str) -> set[str]:
@@ -77,9 +70,9 @@ def test_unsaved_work_of_the_host_stays_unsaved_and_is_not_lost(app: Flask, host
             "postgresql"
         ):  # on SQLite a flush holds the only write lock there is: see docs/embedding.md
             db.session.flush()
-        before = (set(db.session.new), db.session.in_transaction())
+        before = (set(db.session.new), db.session().in_transaction())
         run_id = exports.export(runtime, PARTNER, actor="test", approval={})
-        assert (set(db.session.new), db.session.in_transaction()) == before
+        assert (set(db.session.new), db.session().in_transaction()) == before
         assert saved(db.engine, Customer) == 2
         with runtime.database.read() as session:
             assert session.get_one(Run, run_id).state == "succeeded"
@@ -120,11 +113,34 @@ def test_the_button_and_a_worker(app: Flask, host: Host) -> None:
     browser.post("/export", data={"csrf_token": token(page)})
     assert "is under way" in browser.get("/").text
     assert host.lines() == []
-    host.cwportal("worker", "--burst")
+    said = host.cwportal("worker", "--burst")
+    assert "Run 1: ended" in said
     assert host.lines() == LINES
     with app.extensions["cwportal"].database.read() as session:
         run = session.get_one(Run, 1)
         assert (run.state, run.actor) == ("succeeded", "ann@blue-river.example")
+
+
+def test_the_pages_of_the_integration_in_the_hosts_own_frame(app: Flask, host: Host) -> None:
+    browser = app.test_client()
+    place = "/integration/connectwise/"
+    assert browser.get(place).headers["Location"].startswith("/sign-in")
+    form = {"email": "ann@blue-river.example", "password": PASSWORD, "csrf_token": token(browser.get("/sign-in").text)}
+    browser.post("/sign-in", data=form)
+    page = browser.get(place)
+    assert page.status_code == 200
+    assert "<p>Plain host</p>" in page.text
+    assert browser.post(f"{place}exports").status_code == 400
+    fields = dict(re.findall(r'<input[^>]*name="([^"]+)"[^>]*value="([^"]+)"', main_part(page.text)))
+    assert browser.post(f"{place}exports", data=fields).status_code in {302, 303}
+    host.cwportal("worker", "--burst")
+    assert host.lines() == LINES
+    assert "/integration/connectwise/exports/1" in browser.get(place).text
+
+
+def main_part(page: str) -> str:
+    """Without the frame."""
+    return page.partition("<main>")[2]
 
 
 def token(page: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -19,6 +20,8 @@ from cwportal.errors import ConfigurationError
 from cwportal.models import AuditEntry
 from cwportal.services import schema
 from tests.support.databases import PostgreSQL
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -37,7 +40,7 @@ def database(empty_url: str) -> Iterator[Database]:
 
 
 def row(action: str) -> AuditEntry:
-    return AuditEntry(partner_id="p", at=datetime(2026, 1, 1, tzinfo=UTC), actor="a", action=action, detail={})
+    return AuditEntry(partner_id="p", at=NOW, actor="a", action=action, detail={})
 
 
 def test_the_migrations_make_what_the_models_say(empty: Engine) -> None:
@@ -180,6 +183,12 @@ def test_an_engine_like_the_hosts_shares_no_connection(postgresql: PostgreSQL) -
         postgresql.create(), connect_args={"application_name": "the host"}, isolation_level="AUTOCOMMIT"
     )
     database = Database(host.url, like=host)
+    schema.upgrade(database.engine)
+    exact = {"amount": Decimal("1.10"), "day": date(2026, 1, 31)}
+    with database.write() as session:
+        session.add(AuditEntry(partner_id="p", at=NOW, actor="a", action="b", detail=exact))
+    with database.read() as session:
+        assert session.scalars(select(AuditEntry.detail)).one() == {"amount": "1.10", "day": "2026-01-31"}
     with host.connect() as connection, database.write() as session:
         pids = [found.scalar(text("SELECT pg_backend_pid()")) for found in (connection, session)]
         assert len(set(pids)) == 2

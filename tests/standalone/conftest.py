@@ -11,7 +11,6 @@ from cwportal.db import make_engine
 from cwportal.standalone.migrate import upgrade
 from tests.standalone.data import Write
 
-
 _numbers = itertools.count()
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import signal
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -67,6 +69,8 @@ def running_postgresql() -> Iterator[PostgreSQL]:
         finally:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
+                os.kill(server.get_pid(), signal.SIGQUIT)  # at once: nobody needs these data any more
+                server.get_postmaster_info().process.wait(10)
                 server.cleanup()
 
 

@@ -178,9 +178,7 @@ def upgrade() -> None:
         sa.Column("superseded", sa.Boolean(), nullable=False),
         sa.Column("uploaded_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_cwportal_ledger_document")),
-        sa.UniqueConstraint(
-            "tenant", "cw_document_id", name=op.f("uq_cwportal_ledger_document_tenant_cw_document_id")
-        ),
+        sa.UniqueConstraint("tenant", "cw_document_id", name=op.f("uq_cwportal_ledger_document_tenant_cw_document_id")),
     )
     op.create_index(
         "ix_cwportal_ledger_document_account",

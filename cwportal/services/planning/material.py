@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -27,6 +30,7 @@ from cwportal.billing.values import (
     Unconfirmed,
     Wish,
 )
+from cwportal.connectwise.conditions import MAX_VALUES
 from cwportal.connectwise.records import Product
 from cwportal.errors import SourceIncomplete
 from cwportal.models import LineDecision
@@ -39,6 +43,7 @@ from cwportal.services.planning import creation, users
 from cwportal.services.planning.facts import agreement_facts, billing_options
 from cwportal.vocabulary import Action, Answer, Data, Kind
 
+_T = TypeVar("_T")
 _RIGHTS = {
     "Finance > Agreements > Add": ((Kind.ADDITION, Action.CREATE), (Kind.AGREEMENT, Action.CREATE)),
     "Finance > Agreements > Edit": (
@@ -81,6 +86,7 @@ class Material:
     lines: ledger.Lines
     decisions: Mapping[str, Mapping[int, Decision]]
     exported_before: frozenset[str]
+    billing_options: Mapping[int, str] = field(default_factory=dict)
     pending: Mapping[str, tuple[Unconfirmed, ...]] = field(default_factory=dict)
     wishes: Mapping[str, Wish] = field(default_factory=dict)
     users: Mapping[str, UsersInput] = field(default_factory=dict)
@@ -91,13 +97,8 @@ class Material:
         return mapping is not None and mapping.export and mapping.mapped
 
     def with_agreement(self, agreement_id: int | None, facts: AgreementFacts | None) -> Material:
-        """The same, with the state of one agreement read anew (None = gone)."""
-        agreements = dict(self.agreements)
-        if agreement_id is not None:
-            agreements.pop(agreement_id, None)
-            if facts is not None:
-                agreements[agreement_id] = facts
-        return replace(self, agreements=agreements)
+        """For planning its account alone: the state of this agreement read anew (None = gone), and no other."""
+        return replace(self, agreements={} if agreement_id is None or facts is None else {agreement_id: facts})
 
     def account_input(self, account_id: str, rows: tuple[Row, ...]) -> AccountInput:
         """One account for the core."""
@@ -182,16 +183,23 @@ def gather(
         ):
             decisions[row.account_id][row.cw_addition_id] = Decision(Answer(row.answer), row.until)
     exported = [mappings[a] for a in sorted(wanted) if a in mappings and mappings[a].export and mappings[a].mapped]
-    agreements = client.read.agreements(row.cw_agreement_id for row in exported if row.cw_agreement_id)
-    companies = client.read.companies({row.cw_company_id for row in exported if row.cw_company_id})
-    options = billing_options(client) if exported else {}
     part_numbers = {
         group.part_number
         for row in exported
         if row.account_id in portal.charges
         for group in portal.charges[row.account_id].groups
     }
-    catalog = _catalog(client, portal.skus, part_numbers, products)
+    with ThreadPoolExecutor(runtime.config.concurrency, thread_name_prefix="state") as pool:
+        in_batches = partial(_in_batches, pool)
+        agreements_read = in_batches(client.read.agreements, {row.cw_agreement_id for row in exported})
+        companies_read = in_batches(client.read.companies, {row.cw_company_id for row in exported})
+        catalog_read = pool.submit(_catalog, client, portal.skus, part_numbers, products)
+        try:
+            options = billing_options(client) if exported else {}
+            agreements, companies, catalog = agreements_read(), companies_read(), catalog_read.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
     rights = refresh_rights(runtime, partner_id, client)
     wishing = [row for row in exported if row.cw_agreement_id is None and row.account_id in portal.accounts]
     context = Context(
@@ -218,6 +226,7 @@ def gather(
         lines=lines,
         decisions=decisions,
         exported_before=before,
+        billing_options=options,
         pending=pending,
         wishes=creation.wishes(runtime, client, portal.accounts, mappings, wishing),
         users=users.gather(
@@ -228,6 +237,15 @@ def gather(
             exported=Data.USERS in portal.chosen.data,
         ),
     )
+
+
+def _in_batches(
+    pool: Executor, read: Callable[[Iterable[int]], dict[int, _T]], ids: Iterable[int | None]
+) -> Callable[[], dict[int, _T]]:
+    """Records by id, their batches asked for at once; call what is returned for the records, or the first error."""
+    wanted = sorted(number for number in ids if number)
+    parts = [pool.submit(read, wanted[at : at + MAX_VALUES]) for at in range(0, len(wanted), MAX_VALUES)]
+    return lambda: {number: record for part in parts for number, record in part.result().items()}
 
 
 def _catalog(

@@ -17,7 +17,7 @@ from cwportal.connectwise.errors import ConnectWiseError
 from cwportal.runtime import Runtime
 from cwportal.services.connection import Client
 from cwportal.services.ledger import row_of
-from cwportal.services.planning.facts import agreement_facts, billing_options
+from cwportal.services.planning.facts import agreement_facts
 from cwportal.services.planning.material import Material
 from cwportal.vocabulary import AccountStatus, Effect, PlanState, Severity
 
@@ -34,6 +34,14 @@ STOPPING = (
 
 IN_A_ROW = 5
 """So many accounts in a row that cannot be read, or writes without an answer, stop the run: ConnectWise is not well."""
+
+
+def threads(runtime: Runtime) -> int:
+    """How many accounts are worked on at once: half as many again as requests in flight, so that some plan or commit while others wait.
+
+    One request in flight means one account after the other.
+    """
+    return runtime.config.concurrency + runtime.config.concurrency // 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +87,7 @@ def plan_accounts(
         failures.clear()
         return planned
 
-    with ThreadPoolExecutor(runtime.config.concurrency, thread_name_prefix="read") as pool:
+    with ThreadPoolExecutor(threads(runtime), thread_name_prefix="read") as pool:
         try:
             yield from pool.map(plan, account_ids)
         except BaseException:
@@ -133,10 +141,10 @@ def plan_one(runtime: Runtime, client: Client, material: Material, account_id: s
     return Planned(plan, read_at, fingerprint(rows, value.agreement), rows if plan.changes else ())
 
 
-def reread_agreement(client: Client, agreement_id: int) -> AgreementFacts | None:
-    """The agreement as it is now, None if it is gone."""
+def reread_agreement(client: Client, material: Material, agreement_id: int) -> AgreementFacts | None:
+    """The agreement as it is now, None if it is gone; what billing cycles mean is as it was when the run began."""
     record = client.read.agreements([agreement_id]).get(agreement_id)
-    return None if record is None else agreement_facts(record, billing_options(client))
+    return None if record is None else agreement_facts(record, material.billing_options)
 
 
 def fingerprint(rows: tuple[Row, ...], agreement: AgreementFacts | None) -> bytes:

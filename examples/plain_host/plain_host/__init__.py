@@ -37,5 +37,14 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
 
     with app.app_context():
         source = ResellerSource(db.engine)
-    CWPortal(app, source=source, db=db, broker=valkey.ensure)
+    CWPortal(
+        app,
+        source=source,
+        db=db,
+        broker=valkey.ensure,
+        partner_of=login.reseller,
+        may=login.may,
+        actor_of=login.who,
+        base_template="base.html",
+    )
     return app

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Flask, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import LoginManager, login_required, login_user, logout_user
+from flask_login import LoginManager, current_user, login_required, login_user, logout_user
 from flask_wtf import CSRFProtect, FlaskForm
 from sqlalchemy import select
 from werkzeug.security import check_password_hash
@@ -36,6 +36,21 @@ def init_app(app: Flask) -> None:
 def load(user_id: str) -> User | None:
     """The user of the session."""
     return db.session.get(User, int(user_id))
+
+
+def reseller() -> str | None:
+    """For the integration: whose pages they are, None if nobody is signed in."""
+    return current_user.reseller.slug if current_user.is_authenticated else None
+
+
+def may(role: str) -> bool:  # noqa: ARG001
+    """For the integration: this portal has one kind of login, and that may do everything."""
+    return bool(current_user.is_authenticated)
+
+
+def who() -> str:
+    """For the integration: the name in its history."""
+    return str(current_user.email)
 
 
 @blueprint.route("/sign-in", methods=["GET", "POST"])

@@ -1,0 +1,70 @@
+"""`make run` as its user has it."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.support.demo import Demo, stop
+
+
+def _get(address: str) -> tuple[int, str]:
+    with urllib.request.urlopen(address, timeout=20) as answer:
+        return answer.status, answer.read().decode()
+
+
+def test_from_nothing_to_addresses_and_to_an_end_that_leaves_nothing(tmp_path: Path) -> None:
+    demo = Demo(tmp_path)
+    process = demo.start()
+    try:
+        said = demo.up(process)
+        for address in (f"{demo.portal}/", f"{demo.sandbox}/", "northwind-demo"):
+            assert address in said
+        for role in ("viewer", "billing", "admin"):
+            assert f"{role}@northwind.example" in said
+        assert "$ cwportal export --partner northwind" in said
+        assert "395 created" in said
+        status, page = _get(f"{demo.portal}/")
+        assert status == 200
+        assert "Sign in" in page
+        assert _get(f"{demo.sandbox}/")[0] == 200
+
+        second = demo.start()
+        assert second.wait(60) == 2
+        assert "This is running already in" in demo.said()
+    finally:
+        assert stop(process) == 0
+    assert demo.said().endswith("Stopped.\n")
+    assert demo.processes() == []
+    for address in (demo.portal, demo.sandbox):
+        with pytest.raises(urllib.error.URLError):
+            _get(f"{address}/")
+
+    demo.log.write_text("")
+    again = demo.start()  # the ConnectWise of before: there is nothing to create any more
+    try:
+        assert "No change" in demo.up(again)
+    finally:
+        assert stop(again, signal.SIGINT) == 0
+    assert demo.processes() == []
+
+
+@pytest.mark.parametrize(
+    ("index", "name", "key"), [(0, "portal", "CWPORTAL_PORT"), (1, "simulator", "CWPORTAL_SANDBOX_PORT")]
+)
+def test_a_port_that_is_taken(tmp_path: Path, index: int, name: str, key: str) -> None:
+    demo = Demo(tmp_path)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", demo.ports[index]))
+        taken.listen()
+        assert demo.start().wait(60) == 2
+    said = demo.said()
+    assert f"Port {demo.ports[index]} of 127.0.0.1" in said
+    assert name in said
+    assert f"{key}=" in said
+    assert demo.processes() == []

@@ -74,7 +74,7 @@ class _Line:
         return (
             f"{self.exporter:<14}{size:>11}{self.phase:>12}{self.concurrency:>3}{found.writes * times:>8,.0f}{requests:>10,.0f}"
             f"{bound:>8}{seconds:>10.1f}{ideal:>9.1f}{seconds / ideal:>7.2f}{cpu:>13.2f}{found.cpu / found.seconds:>6.0%}"
-            f"{found.peak_mb:>9.0f}  {found.status or f'1/{times:.0f} measured'}"
+            f"{found.peak_mb:>9.0f}  {found.status or (f'1/{times:.0f} measured' if times > 1 else '')}"
         )
 
 
@@ -101,6 +101,9 @@ def measure(options: Options) -> Iterator[str]:
 def _ours(simulator: Simulator, folder: Path, workload: Workload, concurrency: int) -> Iterator[_Line]:
     ids = simulator.seed("ours", workload.agreements)
     _child(_job("prepare", simulator, folder, workload, concurrency, ids))
+    yield _Line(
+        "bare requests", workload, "-", concurrency, _run("bare", simulator, folder, workload, concurrency, ids)
+    )
     for phase in PHASES:
         now = Workload(workload.agreements, workload.lines, changed=phase == PHASES[2])
         yield _Line("cwportal", now, phase, concurrency, _run("export", simulator, folder, now, concurrency, ids))
@@ -174,7 +177,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def options_of(given: argparse.Namespace) -> Options:
     """The parsed arguments."""
-    sizes = FULL_SIZES if given.full else DEFAULT_SIZES
+    sizes: tuple[tuple[int, int], ...] = FULL_SIZES if given.full else DEFAULT_SIZES
     if given.agreements:
         sizes = ((given.agreements, given.lines),)
     return Options(sizes, tuple(given.concurrency), given.latency, given.sample)

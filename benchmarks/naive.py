@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,6 +117,19 @@ def library(site: str, ca_bundle: str, client_id: str) -> Api:
         create=lambda agreement_id, body: agreements.id(agreement_id).additions.post(data=body),
         change=change,
     )
+
+
+def bare(site: str, ca_bundle: str, concurrency: int, count: int) -> int:
+    """Only requests, `concurrency` at once, nothing done with the answers: what the machine and the simulator allow. How many."""
+
+    def several(_: int) -> None:
+        api = plain(site, ca_bundle, client_id())
+        for _number in range(count // concurrency):
+            api.products()
+
+    with ThreadPoolExecutor(concurrency) as pool:
+        list(pool.map(several, range(concurrency)))
+    return count // concurrency * concurrency
 
 
 def client_id() -> str:

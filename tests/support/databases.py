@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import os
-import signal
+import subprocess
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -62,16 +61,17 @@ def running_postgresql() -> Iterator[PostgreSQL]:
     """
     with tempfile.TemporaryDirectory(prefix="cwportal-pg-") as folder:
         server = _start(folder)
-        try:
+        # Reads until this process is gone, however it ends, so that no server outlives its tests.
+        watch = ["sh", "-c", 'read -r _; kill -QUIT "$0"', str(server.get_pid())]
+        with subprocess.Popen(watch, stdin=subprocess.PIPE):
             made = PostgreSQL(server.get_uri(database="DATABASE").replace("postgresql://", "postgresql+psycopg://"))
-            yield made
-            made.close()
-        finally:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                os.kill(server.get_pid(), signal.SIGQUIT)  # at once: nobody needs these data any more
-                server.get_postmaster_info().process.wait(10)
-                server.cleanup()
+            try:
+                yield made
+            finally:
+                made.close()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            server.cleanup()
 
 
 def _start(folder: str) -> Any:

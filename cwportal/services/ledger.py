@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, cast
 
@@ -15,10 +15,14 @@ from sqlalchemy.orm import Session
 from cwportal.billing.scale import to_scale
 from cwportal.billing.values import GroupKey, LedgerLine, LedgerProduct, Row, Values
 from cwportal.connectwise.records import Addition
-from cwportal.models import LedgerAddition, LedgerCatalogProduct, Run
-from cwportal.vocabulary import ACTIVE_RUN_STATES
+from cwportal.models import LedgerAddition, LedgerCatalogProduct, Run, RunAccount
+from cwportal.vocabulary import AccountState
 
 _COLUMNS = {"quantity": "quantity", "unitPrice": "price", "unitCost": "cost", "cancelledDate": "cancelled"}
+
+
+FIRST_EXPORT = timedelta(days=1)
+"""How long a first export that never ended well may go on as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,18 +116,22 @@ def products(session: Session, partner_id: str, tenant: str) -> dict[str, Ledger
     }
 
 
-def exported_before(session: Session, partner_id: str, tenant: str) -> frozenset[str]:
-    """Accounts that had an addition of ours in this tenant before the run under way, if there is one.
+def exported_before(session: Session, partner_id: str, tenant: str, *, now: datetime) -> frozenset[str]:
+    """Accounts whose first export is over (rule 14: first exports do not count for limits).
 
-    What a run wrote before its process died does not make the rest of an account's first export a second one (rule 14).
+    It is over when a run has ended for the account with everything written, or after a day in any case. Until then a first export that was
+    interrupted, or of which a write was lost, goes on as a first export; what it wrote before is no reason to hold the rest of it.
     """
-    query = select(LedgerAddition.account_id).where(
-        LedgerAddition.partner_id == partner_id, LedgerAddition.tenant == tenant
+    mine = (LedgerAddition.partner_id == partner_id, LedgerAddition.tenant == tenant)
+    old = select(LedgerAddition.account_id).where(*mine, LedgerAddition.created_at < now - FIRST_EXPORT)
+    ended = (
+        select(RunAccount.account_id)
+        .join(Run, Run.id == RunAccount.run_id)
+        .where(Run.partner_id == partner_id, Run.tenant == tenant, Run.finished_at.is_not(None))
+        .where(RunAccount.state.in_([AccountState.SUCCEEDED, AccountState.UNCHANGED]))
     )
-    began = session.scalar(select(Run.created_at).where(Run.partner_id == partner_id, Run.state.in_(ACTIVE_RUN_STATES)))
-    if began is not None:
-        query = query.where(LedgerAddition.created_at < began)
-    return frozenset(session.scalars(query.distinct()))
+    having = select(LedgerAddition.account_id).where(*mine)
+    return frozenset(session.scalars(old)) | (frozenset(session.scalars(ended)) & frozenset(session.scalars(having)))
 
 
 def find(session: Session, tenant: str, agreement_id: int, addition_id: int) -> LedgerAddition | None:

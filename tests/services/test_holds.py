@@ -210,3 +210,22 @@ def test_the_error_of_a_failed_write_is_the_accounts_error(world: World) -> None
     world.faults({"kind": "close_after", "match": {"method": "POST", "path": "additions"}})
     (found,) = world.export()["accounts"]
     assert "connection" in found["error"].lower()
+
+
+def test_a_first_export_with_a_lost_write_goes_on_as_a_first_export(world: World) -> None:
+    agreement = account(world, "a", *many(6))
+    world.faults({"kind": "close_after", "match": {"method": "POST", "path": "additions"}, "skip": 1})
+    assert world.export()["status"] == "partial"
+    world.source.set_charges("a", *many(20))
+    assert world.export()["status"] == "succeeded"
+    assert len(world.lines(agreement)) == 20
+
+
+def test_a_first_export_that_never_ended_well_is_guarded_after_a_day(world: World) -> None:
+    account(world, "a", *many(6))
+    lost = {"kind": "error_before", "match": {"method": "POST", "path": "additions"}, "skip": 1}
+    world.faults(lost)
+    assert world.export()["status"] == "partial"
+    world.clock.advance(86_400)
+    world.source.set_charges("a", *many(20))
+    assert world.export()["status"] == "held"

@@ -176,7 +176,7 @@ def gather(
         }
         lines = ledger.Lines(session, partner_id, tenant)
         products = ledger.products(session, partner_id, tenant)
-        before = ledger.exported_before(session, partner_id, tenant)
+        before = ledger.exported_before(session, partner_id, tenant, now=runtime.clock())
         decisions: dict[str, dict[int, Decision]] = defaultdict(dict)
         for row in session.scalars(
             select(LineDecision).where(LineDecision.partner_id == partner_id, LineDecision.tenant == tenant)

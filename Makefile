@@ -1,6 +1,8 @@
 PYTHON ?= python3
 V := .venv/bin
 STAMP := .venv/.installed
+# Many tests wait for servers and time-outs: two test processes a core keep it busy.
+PARALLEL = -n $$($(V)/python -c 'import os; print(2 * (os.cpu_count() or 1))') --dist worksteal
 
 .PHONY: install run test test-fast lint bench clean
 
@@ -16,10 +18,10 @@ run: $(STAMP)
 	@$(V)/python -m cwportal.dev
 
 test: $(STAMP)
-	$(V)/python -m pytest -n auto
+	$(V)/python -m pytest $(PARALLEL)
 
 test-fast: $(STAMP)
-	$(V)/python -m pytest -n auto -m 'not slow'
+	$(V)/python -m pytest $(PARALLEL) -m 'not slow'
 
 lint: $(STAMP)
 	$(V)/ruff check .

@@ -10,7 +10,7 @@ from cwportal.sandbox import Sandbox
 from tests.campaign.campaign import run_schedule
 
 SCHEDULES = 200
-CHUNK = 5
+CHUNK = 2
 
 
 @pytest.mark.slow

@@ -68,7 +68,7 @@ class World:
 
     def control(self, name: str) -> Any:
         """What the sandbox's control API tells."""
-        with urllib.request.urlopen(f"{self.sandbox.url}/_sandbox/{name}") as answer: - our own server
+        with urllib.request.urlopen(f"{self.sandbox.url}/_sandbox/{name}") as answer:
             return json.load(answer)
 
     def agreement(self, additions: int = 0) -> int:

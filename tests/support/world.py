@@ -126,7 +126,7 @@ class World:
 
     def additions(self, agreement_id: int) -> list[dict[str, Any]]:
         """Additions of one agreement as the simulator holds them."""
-        return list(self.state()["additions"].get(str(agreement_id), []))
+        return self.sandbox.tenant("training").additions(agreement_id)
 
     def lines(self, agreement_id: int) -> list[Line]:
         """Live additions with a quantity, sorted."""

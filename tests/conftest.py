@@ -10,6 +10,23 @@ import pytest
 from tests.support.databases import PostgreSQL, running_postgresql
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The table of faults: every kind on every kind of write, and how often it hit. A fault that did not hit fails its test."""
+    hits: dict[tuple[str, str], int] = {}
+    for report in terminalreporter.stats.get("passed", []):
+        for name, value in report.user_properties:
+            if name == "fault":
+                write, kind, count = value
+                hits[kind, write] = hits.get((kind, write), 0) + count
+    if not hits:
+        return
+    kinds, writes = sorted({kind for kind, _ in hits}), sorted({write for _, write in hits})
+    terminalreporter.section("faults that hit, by kind of write; each came right")
+    terminalreporter.write_line(f"{'':20}" + "".join(f"{write:>18}" for write in writes))
+    for kind in kinds:
+        terminalreporter.write_line(f"{kind:20}" + "".join(f"{hits.get((kind, write), '-'):>18}" for write in writes))
+
+
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgreSQL]:
     """A PostgreSQL server, started when the first test asks for it."""

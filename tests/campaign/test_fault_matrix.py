@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -98,12 +99,12 @@ def _repair(campaign: Campaign, kind: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("write", WRITES)
 @pytest.mark.parametrize("kind", FAULTS)
-def test_fault(kind: str, write: str, tmp_path: Path) -> None:
-    come_right(kind, write, tmp_path)
+def test_fault(kind: str, write: str, tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
+    record_property("fault", [write, kind, come_right(kind, write, tmp_path)])
 
 
-def come_right(kind: str, write: str, folder: Path, **config: str) -> None:
-    """An export that meets the fault on this kind of write, and those after it."""
+def come_right(kind: str, write: str, folder: Path, **config: str) -> int:
+    """An export that meets the fault on this kind of write, and those after it. How often it hit."""
     with Sandbox() as sandbox:
         campaign = Campaign(folder, sandbox, 1, **config)
         world = campaign.world
@@ -135,4 +136,4 @@ def come_right(kind: str, write: str, folder: Path, **config: str) -> None:
             campaign.settle()
         finally:
             world.close()
-        print(f"{write:15} {kind:20} hit {campaign.hits[kind]}, right after {len(campaign.steps)} steps")
+        return campaign.hits[kind]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ def _fault(campaign: _Creation, kind: str, write: str) -> dict[str, Any]:
 @pytest.mark.slow
 @pytest.mark.parametrize("write", WRITES)
 @pytest.mark.parametrize("kind", FAULTS)
-def test_fault(kind: str, write: str, tmp_path: Path) -> None:
+def test_fault(kind: str, write: str, tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
     with Sandbox() as sandbox:
         campaign = _Creation(tmp_path, sandbox)
         try:
@@ -116,7 +117,7 @@ def test_fault(kind: str, write: str, tmp_path: Path) -> None:
             campaign.come_to_rest()
         finally:
             campaign.world.close()
-        print(f"{write:16} {kind:20} hit {campaign.hits[kind]}, right after {len(campaign.steps)} steps")
+        record_property("fault", [write, kind, campaign.hits[kind]])
 
 
 @pytest.mark.slow

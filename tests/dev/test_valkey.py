@@ -43,11 +43,22 @@ def _read(path: Path) -> bytes:
         return b""
 
 
+def _until_written(redis: Redis) -> None:
+    """It writes to disk every second, on a busy disk later; what is not written yet is what the database is for."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        time.sleep(1.2)
+        told = redis.info("persistence")
+        if not told["aof_buffer_length"] and not told["aof_pending_bio_fsync"]:
+            return
+    raise AssertionError("the jobs did not get to the disk in 30 s")
+
+
 def test_jobs_survive_kill_9(instance: Path) -> None:
     with Redis.from_url(valkey.ensure(instance)) as redis:
         for number in range(200):
             redis.rpush("jobs", number)
-        time.sleep(1.2)  # it writes to disk every second
+        _until_written(redis)
         first = valkey.pid(instance)
         assert first is not None
         os.kill(first, signal.SIGKILL)

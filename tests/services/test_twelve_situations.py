@@ -196,3 +196,17 @@ def test_a_lost_line_that_a_person_edited_becomes_ours_by_their_answer(world: Wo
     assert world.export()["status"] == "succeeded"
     assert world.lines(agreement) == [group("BCK", 1, 1, 2)]
     quiet(world)
+
+
+def test_a_line_used_in_place_of_a_lost_one_gets_the_exact_price(world: World, agreement: int) -> None:
+    """A person's line at 7 is not a line at 7.0049 that ConnectWise rounded."""
+    world.control("seed", {"catalog": [{"identifier": "MBX", "description": "MBX", "customerDescription": "MBX"}]})
+    world.source.set_charges("a", charge("MBX", 3, 2, "7.0049"))
+    world.faults({"kind": "close_before", "match": {"method": "POST", "path": "additions"}})
+    world.export()
+    row = {"product": {"identifier": "MBX"}, "quantity": 9, "unitPrice": 7, "unitCost": 2, "agreement": agreement}
+    (line,) = world.control("seed", {"additions": [row]})["additions"]
+    assert world.export()["status"] == "held"
+    world.decide("a", line, "use")
+    assert world.export()["status"] == "succeeded"
+    assert world.lines(agreement) == [group("MBX", 3, 2, "7.0049")]

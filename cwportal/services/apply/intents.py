@@ -169,7 +169,7 @@ class _LookUps:
             return None
         used = [row for row in found.others if answered.get(row.id) is Answer.USE]
         if used:  # a person says that this is the line: from now on it is ours, with the values it has
-            self._ours(change, used[0])
+            self._ours(change, used[0], sent=False)
             return None
         undecided = [row.id for row in found.others if row.id not in answered]
         if undecided:
@@ -223,14 +223,16 @@ class _LookUps:
                 )
         return None
 
-    def _ours(self, change: RunChange, row: Row) -> None:
+    def _ours(self, change: RunChange, row: Row, *, sent: bool = True) -> None:
+        """Into the ledger. `sent` False: nothing of what it holds now counts as sent, so the next plan compares every field."""
         owner = ledger.Owner(change.partner_id, change.tenant)
+        written_change = change_of(change) if sent else replace(change_of(change), after={})
         keep = written(
             self._runtime,
             owner,
             account_id=change.account_id,
             agreement_id=change.cw_agreement_id or 0,
-            change=change_of(change),
+            change=written_change,
             echo=row,
         )
         with self._runtime.database.durable() as session:

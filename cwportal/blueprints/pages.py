@@ -7,11 +7,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Flask, Response, current_app, render_template, request, send_from_directory
+from flask import Blueprint, Flask, Response, current_app, g, render_template, request, send_from_directory
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from cwportal.blueprints import access, exports, words
+from cwportal.blueprints import access, disable, exports, log, mapping, preview, settings, tabs, wizard, words
 from cwportal.blueprints.access import Access
 from cwportal.errors import ConfigurationError, CWPortalError, NotConnected
 from cwportal.forms.press import Press
@@ -67,7 +67,8 @@ def register(app: Flask, given: Access, *, base_template: str | None, url_prefix
     for code in _REFUSALS:
         parent.register_error_handler(code, _refused)
     parent.register_error_handler(CWPortalError, _cannot)
-    parent.register_blueprint(exports.blueprint())
+    for noun in (exports, log, preview, mapping, settings, disable, wizard):
+        parent.register_blueprint(noun.blueprint())
     app.register_blueprint(files)
     app.register_blueprint(parent)
 
@@ -116,6 +117,7 @@ def _known(base: str) -> dict[str, Any]:
         "cw_press": Press,
         "cw_may": lambda role: access.may(Role(role)),
         "cw_connected": lambda: _connected(runtime),
+        "cw_tabs": lambda: tabs.of(runtime, g.get("cwportal_partner")),
     }
 
 

@@ -1,0 +1,10 @@
+"""The settings tab."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+
+def blueprint() -> Blueprint:
+    """The pages of this noun."""
+    return Blueprint("settings", __name__)

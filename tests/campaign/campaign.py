@@ -14,10 +14,12 @@ from typing import Any
 from sqlalchemy import select
 
 from cwportal.errors import CWPortalError
-from cwportal.models import LedgerAddition, Run, RunAccount, RunChange, Settings
+from cwportal.models import LedgerAddition, Run, RunAccount, RunChange
 from cwportal.runtime import Runtime
 from cwportal.sandbox import Sandbox
 from cwportal.vocabulary import Outcome
+from tests.campaign import invariants
+from tests.campaign.invariants import RETRY_AFTER, SCALE, Violation, four, values
 from tests.campaign.lists import Lists
 from tests.campaign.mortal import Killed, MortalDatabase
 from tests.support.clock import ScaledClock
@@ -25,10 +27,6 @@ from tests.support.portal import charge
 from tests.support.world import KEYS, World
 
 SKUS = ("MBX", "BCK", "SEC", "PBX")
-SCALE = 20
-RETRY_AFTER = 10
-ON_ITS_WAY = Decimal("0.2")
-"""Real seconds in which a request that had passed the gate may still arrive."""
 ANSWERS = {
     "existing_lines": ("leave", "use"),
     "unconfirmed_write": ("use",),  # a line that our lost write made and a person edited before it could be checked
@@ -56,10 +54,6 @@ WRITES = (
     {"method": "POST", "path": "procurement/catalog"},
     {"method": "GET", "path": "additions"},
 )
-
-
-class Violation(AssertionError):
-    """An invariant does not hold; the message says which, and the seed that shows it again."""
 
 
 class Campaign:
@@ -92,7 +86,7 @@ class Campaign:
         self.used: set[int] = set()
         self.deleted: set[int] = set()
         """Lines people deleted; whether a lost write made one of them can no longer be seen."""
-        self._gave_up = False
+        self.gave_up = False
         """Requests that were given up may still be in the simulator's hands when the next one comes."""
         self.journal: list[dict[str, Any]] = []
         self.round: int | None = None
@@ -154,12 +148,12 @@ class Campaign:
         """What must be billed: computed here, independently of the product."""
         totals: dict[tuple[str, Decimal, Decimal], Decimal] = {}
         for row in self.world.source.usage[name]:
-            key = (row.sku, _four(row.unit_price or Decimal(0)), _four(row.unit_cost))
+            key = (row.sku, four(row.unit_price or Decimal(0)), four(row.unit_cost))
             totals[key] = totals.get(key, Decimal(0)) + row.quantity
         return Counter(
-            (sku, _four(quantity), self._stored(price), self._stored(cost))
+            (sku, four(quantity), self._stored(price), self._stored(cost))
             for (sku, price, cost), quantity in totals.items()
-            if _four(quantity)
+            if four(quantity)
         )
 
     def _stored(self, amount: Decimal) -> Decimal:
@@ -252,7 +246,7 @@ class Campaign:
         state = self._run_twice(approve) if twice else self._run(approve)
         for rule in self.world.control("faults"):
             self.hits[rule["kind"]] += rule["hits"]
-        self._gave_up = any(
+        self.gave_up = any(
             rule["kind"] in ("commit_late", "hang_after", "hang_before") and rule["hits"]
             for rule in self.world.control("faults")
         )
@@ -266,7 +260,7 @@ class Campaign:
             self._new_process()
         self.steps.append(f"export{' killed' if kill else ''}{' twice' if twice else ''}: {state}")
         self._read_journal()
-        self._check_step(foreign, before)
+        invariants.step(self, foreign, before)
         self.clock.advance(61)
         return state
 
@@ -331,28 +325,9 @@ class Campaign:
                 break
         else:
             self.fail(f"does not come to rest: {state}")
-        for name in self.agreements:
-            rows = [row for row in self.ours(name) if not row.get("cancelledDate") and row["quantity"]]
-            products = {item["id"]: item["identifier"] for item in self.world.state()["catalog"]}
-            actual = Counter(
-                (products[r["product"]["id"]], _four(r["quantity"]), _four(r["unitPrice"]), _four(r["unitCost"]))
-                for r in rows
-            )
-            wanted = Counter({(s, q, _four(p), _four(c)): n for (s, q, p, c), n in self.desired(name).items()})
-            with self.world.database.read() as session:
-                lines = session.scalars(select(LedgerAddition).where(LedgerAddition.account_id == name))
-                ending = {
-                    (line.part_number, _four(line.key_price), _four(line.key_cost))
-                    for line in lines
-                    if line.sent_cancelled is not None and line.sent_cancelled >= self.clock().date()
-                }
-            for sku, quantity, price, cost in list(wanted - actual):
-                if (sku, price, cost) in ending:  # covered until its last day (rule 4)
-                    del wanted[sku, quantity, price, cost]
-            if actual != wanted:
-                self.fail(f"bill of {name}: too much {actual - wanted}, missing {wanted - actual}")
-        self._check_ledger()
-        self._check_log()
+        invariants.bill(self)
+        invariants.ledger(self)
+        invariants.log(self)
         if (wrong := self.lists.wrong(self.agreements, self.journal)) is not None:
             self.fail(wrong)
         writes = len([e for e in self.journal if e["method"] != "GET"])
@@ -369,125 +344,13 @@ class Campaign:
         entries = self.world.control(f"journal?since={self._journal_seen}")
         fresh = [entry for entry in entries if entry["n"] > self._journal_seen]
         self._journal_seen = max([entry["n"] for entry in fresh], default=self._journal_seen)
-        self._step_journal = [entry for entry in fresh if entry["member"]]
-        self.journal += self._step_journal
+        self.step_journal = [entry for entry in fresh if entry["member"]]
+        self.journal += self.step_journal
 
     def _foreign(self) -> dict[int, Any]:
         ids = {row["id"] for name in self.agreements for row in self.ours(name)}
         rows = {row["id"]: row for agreement in self.agreements.values() for row in self.world.additions(agreement)}
-        return {key: _values(row) for key, row in rows.items() if key not in ids}
-
-    def _check_step(self, foreign: dict[int, Any], before: dict[str, Decimal]) -> None:
-        now = {
-            row["id"]: _values(row) for agreement in self.agreements.values() for row in self.world.additions(agreement)
-        }
-        used = {row["id"] for name in self.agreements for row in self.ours(name)}
-        for key, values in foreign.items():
-            if key not in used and key in now and now[key] != values:
-                self.fail(f"foreign row {key} was touched: {values} -> {now.get(key)}")
-        for name in self.agreements:
-            adopted = sum(
-                (
-                    foreign[row["id"]]["unitPrice"] * foreign[row["id"]]["quantity"]
-                    for row in self.ours(name)
-                    if row["id"] in foreign
-                ),
-                Decimal(0),
-            )
-            most = max(before[name] + adopted, self.desired_bill(name)) + Decimal(
-                "0.5" if self.round is not None else 0
-            )
-            if self.bill(name) > most:
-                self.fail(
-                    f"{name} is billed {self.bill(name)}, more than {before[name]} before and {self.desired_bill(name)} desired"
-                )
-        limit = self.world.config.concurrency
-        for entry in self._step_journal:
-            if entry["concurrent"] > limit and not self._gave_up:
-                self.fail(f"{entry['concurrent']} requests in flight, {limit} allowed")
-        self._check_retry_after()
-
-    def _check_retry_after(self) -> None:
-        for told in self._step_journal:
-            if told["status"] != 429:
-                continue
-            until = told["finished"] + Decimal(RETRY_AFTER) / SCALE
-            for entry in self._step_journal:
-                # One account, one agreement, one thread: the same request again, and not another's that was on its way.
-                again = "additions" in told["path"] and (entry["method"], entry["path"]) == (
-                    told["method"],
-                    told["path"],
-                )
-                since = told["finished"] + (0 if again else ON_ITS_WAY)
-                if since < entry["started"] < until - Decimal("0.005"):
-                    self.fail(f"request {entry['n']} came {until - entry['started']} s inside a Retry-After")
-
-    def _check_ledger(self) -> None:
-        """Every row our keys made is in the ledger once; open ledger rows equal ConnectWise."""
-        actual = {row["id"]: row for agreement in self.agreements.values() for row in self.world.additions(agreement)}
-        made = [
-            e["entity_id"]
-            for e in self.journal
-            if e["method"] == "POST" and "additions" in e["path"] and e["entity_id"]
-        ]
-        with self.world.database.read() as session:
-            ledger = {row.cw_addition_id: row for row in session.scalars(select(LedgerAddition))}
-        wanted = {
-            (quantity, _four(price), _four(cost))
-            for name in self.agreements
-            for _, quantity, price, cost in self.desired(name)
-        }
-        for key in made:
-            if key in actual and key not in ledger:
-                self.fail(f"addition {key} is ours and not in the ledger")
-        for key, row in ledger.items():
-            if row.closed_at is not None or row.sent_cancelled is not None:
-                continue
-            if row.cw_agreement_id not in self.agreements.values():
-                continue
-            if key not in actual:
-                self.fail(f"ledger row {key} is not in ConnectWise")
-            now = (_four(actual[key]["quantity"]), _four(actual[key]["unitPrice"]), _four(actual[key]["unitCost"]))
-            if now in wanted:  # a person set what the portal wants: nothing to write, the old echo stays
-                continue
-            if now[0] and now != (row.echoed_quantity, row.echoed_price, row.echoed_cost):
-                self.fail(
-                    f"ledger row {key} says {row.echoed_quantity, row.echoed_price, row.echoed_cost}, ConnectWise {now}"
-                )
-
-    def _check_log(self) -> None:
-        """Every write has its log row, and every log row its truth."""
-        with self.world.database.read() as session:
-            changes = list(session.scalars(select(RunChange).where(RunChange.kind == "addition")))
-            silently = session.scalar(select(Settings.adopt)) == "yes"
-        for change in changes:
-            if change.action != "adopt" or change.cw_addition_id in self.used:
-                continue
-            if not silently or "unitPrice" in change.before:
-                self.fail(f"existing line {change.cw_addition_id} was taken into use without being asked")
-        if any(change.outcome in (Outcome.STARTED, Outcome.UNKNOWN) for change in changes):
-            self.fail("a write is still not confirmed")
-        created = Counter(c.cw_addition_id for c in changes if c.outcome == Outcome.APPLIED and c.action == "create")
-        made = Counter(
-            e["entity_id"]
-            for e in self.journal
-            if e["method"] == "POST" and "additions" in e["path"] and e["entity_id"]
-        )
-        for counter in (created, made):
-            for key in self.deleted | self.used:
-                del counter[key]
-        if created != made:
-            self.fail(f"created by the log {created - made}, by ConnectWise {made - created}")
-        patched = Counter(
-            c.cw_addition_id for c in changes if c.outcome == Outcome.APPLIED and c.sent and c.action != "create"
-        )
-        done = Counter(
-            e["entity_id"]
-            for e in self.journal
-            if e["method"] == "PATCH" and "additions" in e["path"] and e["entity_id"]
-        )
-        if patched - done:
-            self.fail(f"the log says that {patched - done} were changed, ConnectWise does not")
+        return {key: values(row) for key, row in rows.items() if key not in ids}
 
 
 def run_schedule(
@@ -526,17 +389,3 @@ def restore(campaign: Campaign) -> None:
     campaign.world.control(
         "edit", {"kind": "member", "public_key": KEYS[0], "set": {"revoked": False, "rights": "admin"}}
     )
-
-
-def _four(value: Any) -> Decimal:
-    return Decimal(str(value)).quantize(Decimal("0.0001"), ROUND_HALF_UP).normalize() + 0
-
-
-def _values(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        key: row["product"]["id"] if key == "product" else row.get(key)
-        for key in ("product", "quantity", "unitPrice", "unitCost", "cancelledDate", "effectiveDate")
-    }
-
-
-__all__ = ["TRANSIENT", "WRITES", "Campaign", "Violation", "restore", "run_schedule"]

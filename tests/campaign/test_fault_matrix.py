@@ -11,7 +11,8 @@ import pytest
 
 from cwportal.portal import User
 from cwportal.sandbox import Sandbox
-from tests.campaign.campaign import RETRY_AFTER, Campaign, restore
+from tests.campaign.campaign import Campaign, restore
+from tests.campaign.invariants import RETRY_AFTER
 from tests.campaign.lists import DELETION, UPLOAD
 from tests.support.portal import charge
 

@@ -18,7 +18,8 @@ from cwportal.services import runs
 from cwportal.services.apply import intents, users_lookup
 from cwportal.services.gate import ConnectionGate
 from cwportal.vocabulary import Outcome
-from tests.campaign.campaign import Campaign, Violation, run_schedule
+from tests.campaign.campaign import Campaign, run_schedule
+from tests.campaign.invariants import Violation
 
 SEEDS = 40
 Mutation = Callable[[pytest.MonkeyPatch, Campaign], None]

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks import naive
+from benchmarks.flight import Flight
 from benchmarks.workload import PARTNER, Source, Workload, account_id
 from cwportal.config import Config
 from cwportal.db import Database
@@ -48,7 +49,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """`status`: how the run ended, and what it says about it; empty for the naive exporters."""
+    """`status`: how the run ended; empty for the naive exporters. `full`: the share of the time with as many requests under way as may be."""
 
     seconds: float
     cpu: float
@@ -56,6 +57,7 @@ class Measured:
     peak_mb: float
     status: str
     writes: int
+    full: float = 0.0
 
 
 def _runtime(job: Job) -> Runtime:
@@ -118,10 +120,12 @@ def _ready(job: Job) -> Callable[[], tuple[int, str, int]]:
 def measure(job: Job) -> Measured:
     """Do it and say what it took."""
     do = _ready(job)
-    before, start = _cpu(), time.perf_counter()
-    sent, status, writes = do()
-    seconds, cpu = time.perf_counter() - start, _cpu() - before
-    return Measured(seconds, cpu, sent, _peak_mb(), status, writes)
+    flight = Flight()
+    with flight.watching():
+        before, start = _cpu(), time.perf_counter()
+        sent, status, writes = do()
+        seconds, cpu = time.perf_counter() - start, _cpu() - before
+    return Measured(seconds, cpu, sent, _peak_mb(), status, writes, flight.share(job.concurrency))
 
 
 def _cpu() -> float:

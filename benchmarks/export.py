@@ -31,7 +31,7 @@ PHASES = ("first", "no change", "1 % change")
 _BATCH = 100
 _HEADER = (
     f"{'exporter':<14}{'agreements':>11}{'phase':>12}{'C':>3}{'writes':>8}{'requests':>10}{'bound':>8}{'seconds':>10}{'ideal':>9}"
-    f"{'ratio':>7}{'CPU ms/line':>13}{'CPU':>6}{'peak MB':>9}  status"
+    f"{'ratio':>7}{'full':>6}{'CPU ms/line':>13}{'CPU':>6}{'peak MB':>9}  status"
 )
 
 
@@ -70,10 +70,11 @@ class _Line:
         ideal = requests * latency / self.concurrency
         cpu = found.cpu * times / self.workload.additions * 1000
         bound = f"{self.bound():,}" if self.exporter == "cwportal" else ""
+        full = f"{found.full:.0%}" if found.full else ""
         size = f"{self.workload.agreements:,} x {self.workload.lines}"
         return (
             f"{self.exporter:<14}{size:>11}{self.phase:>12}{self.concurrency:>3}{found.writes * times:>8,.0f}{requests:>10,.0f}"
-            f"{bound:>8}{seconds:>10.1f}{ideal:>9.1f}{seconds / ideal:>7.2f}{cpu:>13.2f}{found.cpu / found.seconds:>6.0%}"
+            f"{bound:>8}{seconds:>10.1f}{ideal:>9.1f}{seconds / ideal:>7.2f}{full:>6}{cpu:>13.2f}{found.cpu / found.seconds:>6.0%}"
             f"{found.peak_mb:>9.0f}  {found.status or (f'1/{times:.0f} measured' if times > 1 else '')}"
         )
 

@@ -40,6 +40,7 @@ def create_app(config: Mapping[str, Any] | None = None, *, broker: Callable[[Pat
         may=auth.may,
         actor_of=auth.actor_of,
         base_template=pages.BASE,
+        price_url=pages.price_url,
     )
     app.register_blueprint(pages.blueprint(engine))
     app.extensions[OWN_PORTAL] = OwnPortal(engine)

@@ -65,7 +65,8 @@ class CWPortal:
     in), `may` whether they have the role "viewer", "billing" or "admin" (higher ones include lower ones), `actor_of` their name for the
     history. Who is not signed in is sent Flask-Login's way, or gets 401. Without these three there are commands and no pages. Pages stand
     under `url_prefix` and extend `base_template`, which has the blocks `title`, `head` and `content`; they come with a strict
-    Content-Security-Policy, which the application's own `after_request` may widen.
+    Content-Security-Policy, which the application's own `after_request` may widen. `price_url` gives the address of the page on which the
+    retail price of a SKU is typed, for an account id and the SKU (None: there is none); missing prices link to it.
     """
 
     def __init__(
@@ -80,11 +81,13 @@ class CWPortal:
         actor_of: Callable[[], str] | None = None,
         base_template: str | None = None,
         url_prefix: str = "/integration/connectwise",
+        price_url: Callable[[str, str], str | None] | None = None,
     ) -> None:
         self._source = source
         self._access = _access(partner_of, may, actor_of)
         self._base_template = base_template
         self._url_prefix = url_prefix
+        self._price_url = price_url
         self._db = db
         self._broker = broker
         if app is not None:
@@ -105,6 +108,8 @@ class CWPortal:
         host = None if config.database_url else _engine_of(app, self._db)
         if host is not None:
             config = replace(config, database_url=host.url.render_as_string(hide_password=False))
+        elif config.database_url is None:
+            config.instance.mkdir(mode=0o700, parents=True, exist_ok=True)  # for the file that the database is
         with _usable_url():
             database = Database(config.url, like=host)
         app.extensions[NAME] = Runtime(
@@ -114,7 +119,13 @@ class CWPortal:
         if self._access is not None:
             from cwportal.blueprints import pages  # late: commands alone need no forms and templates
 
-            pages.register(app, self._access, base_template=self._base_template, url_prefix=self._url_prefix)
+            pages.register(
+                app,
+                self._access,
+                base_template=self._base_template,
+                url_prefix=self._url_prefix,
+                price_url=self._price_url,
+            )
 
     def _broker_of(self, config: Config) -> Callable[[], str] | None:
         broker = self._broker

@@ -9,12 +9,13 @@ from enum import StrEnum
 
 
 class Trigger(StrEnum):
-    """What asked for a run."""
+    """What asked for a run. A preview reads and plans like an export, and writes nothing to ConnectWise."""
 
     MANUAL = "manual"
     DAILY = "daily"
     MONTHLY = "monthly"
     RETRY = "retry"
+    PREVIEW = "preview"
 
 
 class RunState(StrEnum):
@@ -139,6 +140,14 @@ class Adopt(StrEnum):
     """Whether existing lines are used without asking (rule 6)."""
 
     ASK = "ask"
+    YES = "yes"
+    NO = "no"
+
+
+class Taxable(StrEnum):
+    """How new products and new lines are marked; afterwards the mark is never changed. `default` = as ConnectWise does it."""
+
+    DEFAULT = "default"
     YES = "yes"
     NO = "no"
 

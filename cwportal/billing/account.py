@@ -8,7 +8,7 @@ from cwportal.billing.agreements import agreement_findings
 from cwportal.billing.creation import creations, new_agreement, wish_findings
 from cwportal.billing.digest import digest
 from cwportal.billing.draft import Draft
-from cwportal.billing.findings import finding, has, in_order
+from cwportal.billing.findings import APPROVE, finding, has, in_order
 from cwportal.billing.lines import Ours
 from cwportal.billing.money import text
 from cwportal.billing.notexported import lines_stay, not_exported
@@ -47,7 +47,9 @@ def plan_account(account: AccountInput, context: Context) -> AccountPlan:
     if agreement is None or _blocks_account(findings):
         return _plan(account, context, _as_it_is(parts, findings))
     findings += [
-        finding("unconfirmed_write", one.message, part_number=one.part_number, addition_id=candidate)
+        finding(
+            "unconfirmed_write", one.message, part_number=one.part_number, addition_id=candidate, command=one.command
+        )
         for one in account.unconfirmed
         if not one.users
         for candidate in one.candidates or (None,)
@@ -165,8 +167,9 @@ def _vanished(account: AccountInput, draft: Draft) -> list[Finding]:
         finding(
             "charges_vanished",
             f"All charges of {account.name} are gone, and {lines} of {text(amount)} a month would end, though the "
-            "account is not closed. If that is right, approve it (Approve on the page, or --approve); else restore the charges in the portal.",
+            "account is not closed. If that is right, approve it; else restore the charges in the portal.",
             amount=amount,
+            command=APPROVE,
         )
     ]
 

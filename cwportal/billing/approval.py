@@ -19,6 +19,11 @@ def may_be_written(plan: AccountPlan, *, approved: bool) -> bool:
     return plan.state is PlanState.READY
 
 
+def asks(plan: AccountPlan) -> bool:
+    """Whether the plan waits for something that a general approval does not answer."""
+    return any(finding.severity is Severity.HOLD and finding.code not in APPROVABLE for finding in plan.findings)
+
+
 def plan_state(plans: Iterable[AccountPlan], *, partner_held: bool) -> PlanState:
     """The whole plan: what waits for a person comes first, then what is blocked, then what is ready."""
     states = set()

@@ -166,8 +166,8 @@ def _type_findings(account: AccountInput, context: Context) -> list[Finding]:
     return [
         finding(
             "agreement_type_missing",
-            f"{account.name} is to get a new agreement, but {why}, so nothing is created. Choose one: "
-            "cwportal settings --partner … --agreement-type ID",
+            f"{account.name} is to get a new agreement, but {why}, so nothing is created. Choose one in the settings.",
+            command="cwportal settings --partner … --agreement-type ID",
         )
     ]
 

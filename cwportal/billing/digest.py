@@ -38,6 +38,11 @@ def digest(
     return hashlib.sha256(_json(value).encode()).hexdigest()
 
 
+def change_digest(change: Change) -> str:
+    """The same of one change: a product's, which stands beside the accounts that need it and in no account's digest."""
+    return hashlib.sha256(_json(_change(change)).encode()).hexdigest()
+
+
 def _change(change: Change) -> dict[str, Any]:
     return {
         "kind": change.kind.value,

@@ -8,13 +8,15 @@ from datetime import date, timedelta
 
 from cwportal.billing.charges import group_order, key_order
 from cwportal.billing.effective import first_of_month
-from cwportal.billing.findings import finding
+from cwportal.billing.findings import decide, finding
 from cwportal.billing.lines import key_of
 from cwportal.billing.match import equal_first
 from cwportal.billing.money import price_of, text
 from cwportal.billing.scale import canonical
 from cwportal.billing.values import Decision, Finding, Group, Row
 from cwportal.vocabulary import Adopt, Answer
+
+_TYPED = "use|end:DATE|leave"
 
 _ANSWERS = {Answer.USE, Answer.END, Answer.LEAVE}
 
@@ -59,10 +61,11 @@ def settle(
     refused = [
         finding(
             "existing_lines",
-            f"Line {row.id} is to be ended, but {why}. Answer again: {_command(account_id, row.id)}",
+            f"Line {row.id} is to be ended, but {why}. Answer again.",
             part_number=groups[0].part_number,
             addition_id=row.id,
             amount=price_of(row),
+            command=decide(account_id, row.id, _TYPED),
         )
         for row, why in problems
         if why is not None
@@ -100,10 +103,6 @@ def describe(row: Row) -> str:
     )
 
 
-def _command(account_id: str, line: int) -> str:
-    return f"cwportal decide --partner … --account {account_id} --line {line} use|end:DATE|leave"
-
-
 def _question(row: Row, groups: Sequence[Group], account_id: str) -> Finding:
     part = groups[0].part_number
     ours = "; ".join(
@@ -114,10 +113,11 @@ def _question(row: Row, groups: Sequence[Group], account_id: str) -> Finding:
         "existing_lines",
         f"The agreement already has a line for {part} that the portal did not make: {describe(row)}. The portal wants to bill {part} ({ours}), "
         "and a new line beside it could bill twice. Use this existing line, end it at a date (the portal's line starts the day after), "
-        f"or leave it as it is beside the portal's line: {_command(account_id, row.id)}",
+        "or leave it as it is beside the portal's line.",
         part_number=part,
         addition_id=row.id,
         amount=price_of(row),
+        command=decide(account_id, row.id, _TYPED),
     )
 
 
@@ -125,8 +125,9 @@ def _too_many(row: Row, used: int, groups: Sequence[Group], account_id: str) -> 
     return finding(
         "existing_lines",
         f"{used} existing lines are to be used, but only {len(groups)} can be: each stands for one price and cost of the portal. "
-        f"End or leave some of them; this is {describe(row)}: {_command(account_id, row.id)}",
+        f"End or leave some of them; this is {describe(row)}.",
         part_number=groups[0].part_number,
         addition_id=row.id,
         amount=price_of(row),
+        command=decide(account_id, row.id, _TYPED),
     )

@@ -66,6 +66,10 @@ CODES: dict[str, tuple[Severity, Effect]] = {
 """Code -> (severity, effect). `drift` is a warning where the partner keeps ConnectWise's values."""
 
 
+APPROVE = "cwportal export --partner … --approve"
+"""The command that approves what limits hold, and vanished charges."""
+
+
 def finding(
     code: str,
     message: str,
@@ -75,10 +79,16 @@ def finding(
     amount: Decimal | None = None,
     severity: Severity | None = None,
     effect: Effect | None = None,
+    command: str | None = None,
 ) -> Finding:
     """A finding with the severity and effect of its code, unless the case at hand is milder or narrower than the rule."""
     usual = CODES[code]
-    return Finding(code, severity or usual[0], effect or usual[1], message, part_number, addition_id, amount)
+    return Finding(code, severity or usual[0], effect or usual[1], message, part_number, addition_id, amount, command)
+
+
+def decide(account_id: str, line: int, answers: str) -> str:
+    """The command with which a person answers what is asked about a line."""
+    return f"cwportal decide --partner … --account {account_id} --line {line} {answers}"
 
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from cwportal.billing.findings import finding, has, in_order
+from cwportal.billing.findings import APPROVE, finding, has, in_order
 from cwportal.billing.money import ZERO, text
 from cwportal.billing.scale import canonical
 from cwportal.billing.values import AccountPlan, Change, Finding, Limits
 from cwportal.vocabulary import Action, Kind, PlanState, Severity
 
-_WHAT_TO_DO = (
-    "If that is right, approve it (Approve on the page, or --approve); else correct the charges in the portal."
-)
+_WHAT_TO_DO = "If that is right, approve it; else correct the charges in the portal."
 
 
 def limit_account(plan: AccountPlan, limits: Limits, *, closed: bool = False) -> tuple[Finding, ...]:
@@ -33,22 +31,47 @@ def limit_account(plan: AccountPlan, limits: Limits, *, closed: bool = False) ->
                 f"{plan.ended} of {plan.live_before} lines would end; more than "
                 f"{canonical(limits.account_ended_percent)} % of an account's lines (and at least {limits.account_ended_least}) "
                 f"wait for a person. {_WHAT_TO_DO}",
+                command=APPROVE,
             )
         )
     return in_order(found)
 
 
-def limit_partner(plans: Iterable[AccountPlan], limits: Limits) -> tuple[Finding, ...]:
-    """What of a whole export must wait for a person. Counts accounts that were exported before; blocked ones write nothing."""
-    ended = live = 0
-    before = after = ZERO
-    for plan in plans:
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What limits of a whole export look at, summed over plans. Kept as a sum, a plan that is made anew costs no look at all the others."""
+
+    ended: int = 0
+    live: int = 0
+    before: Decimal = ZERO
+    after: Decimal = ZERO
+
+    @classmethod
+    def of(cls, plan: AccountPlan) -> Totals:
+        """Of one plan: nothing unless the account was exported before. A blocked one writes nothing."""
         if not plan.exported or not plan.exported_before or plan.state is PlanState.BLOCKED:
-            continue
-        ended += plan.ended
-        live += plan.live_before
-        before += plan.money.price_before
-        after += plan.money.price_after
+            return cls()
+        return cls(plan.ended, plan.live_before, plan.money.price_before, plan.money.price_after)
+
+    def __add__(self, other: Totals) -> Totals:
+        return Totals(
+            self.ended + other.ended, self.live + other.live, self.before + other.before, self.after + other.after
+        )
+
+    def __sub__(self, other: Totals) -> Totals:
+        return Totals(
+            self.ended - other.ended, self.live - other.live, self.before - other.before, self.after - other.after
+        )
+
+
+def limit_partner(plans: Iterable[AccountPlan], limits: Limits) -> tuple[Finding, ...]:
+    """What of a whole export must wait for a person."""
+    return limit_totals(sum(map(Totals.of, plans), Totals()), limits)
+
+
+def limit_totals(totals: Totals, limits: Limits) -> tuple[Finding, ...]:
+    """The same for plans that are summed already."""
+    ended, live, before, after = totals.ended, totals.live, totals.before, totals.after
     found = []
     if ended >= limits.partner_ended_least and _above(ended, live, limits.partner_ended_percent):
         found.append(
@@ -56,6 +79,7 @@ def limit_partner(plans: Iterable[AccountPlan], limits: Limits) -> tuple[Finding
                 "limit_partner",
                 f"{ended} of {live} lines of all accounts would end; more than {canonical(limits.partner_ended_percent)} % "
                 f"(and at least {limits.partner_ended_least}) wait for a person. {_WHAT_TO_DO}",
+                command=APPROVE,
             )
         )
     if before > 0 and abs(after - before) * 100 > limits.partner_change_percent * before:
@@ -65,6 +89,7 @@ def limit_partner(plans: Iterable[AccountPlan], limits: Limits) -> tuple[Finding
                 f"The monthly total of all accounts exported before would change from {text(before)} to {text(after)}; changes of more than "
                 f"{canonical(limits.partner_change_percent)} % wait for a person. {_WHAT_TO_DO}",
                 amount=after - before,
+                command=APPROVE,
             )
         )
     return in_order(found)
@@ -100,4 +125,5 @@ def _growth(change: Change, limits: Limits) -> Finding:
         part_number=change.part_number,
         addition_id=change.addition_id,
         amount=change.price_delta,
+        command=APPROVE,
     )

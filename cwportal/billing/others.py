@@ -10,11 +10,13 @@ from cwportal.billing import money
 from cwportal.billing.draft import Draft, cancel_fields
 from cwportal.billing.effective import last_day
 from cwportal.billing.existing import describe, end_problem
-from cwportal.billing.findings import finding
+from cwportal.billing.findings import decide, finding
 from cwportal.billing.lines import Ours
 from cwportal.billing.parts import Parts
 from cwportal.billing.values import AccountInput, Context, Finding, LedgerLine, Row
 from cwportal.vocabulary import Answer, Data, Ended
+
+_TYPED = "take-over|end|end:DATE"
 
 
 @dataclass(slots=True)
@@ -60,10 +62,11 @@ def _end(
             draft.findings.append(
                 finding(
                     "other_account_lines",
-                    f"Line {row.id} is to be ended, but {why}. Answer again: {_command(account, row.id)}",
+                    f"Line {row.id} is to be ended, but {why}. Answer again.",
                     part_number=line.part_number,
                     addition_id=row.id,
                     amount=money.price_of(row),
+                    command=decide(account.account_id, row.id, _TYPED),
                 )
             )
             part.waits = True
@@ -78,10 +81,11 @@ def _end(
             finding(
                 "kept_by_setting",
                 f"Line {row.id} of {line.part_number} is to be ended and goes on billing {money.text(money.price_of(row))} a month, because "
-                f"Quantity is not selected for export. Give it a last day: {_command(account, row.id)}",
+                f"Quantity is not selected for export. Give it a last day.",
                 part_number=line.part_number,
                 addition_id=row.id,
                 amount=money.price_of(row),
+                command=decide(account.account_id, row.id, _TYPED),
             )
         )
         return
@@ -93,16 +97,13 @@ def _end(
     )
 
 
-def _command(account: AccountInput, line: int) -> str:
-    return f"cwportal decide --partner … --account {account.account_id} --line {line} take-over|end|end:DATE"
-
-
 def _question(line: LedgerLine, row: Row, account: AccountInput) -> Finding:
     return finding(
         "other_account_lines",
         f"The portal made {describe(row)} of {line.part_number} on this agreement for another account, and "
-        f"it goes on billing. Take it over for {account.name}, or end it: {_command(account, row.id)}",
+        f"it goes on billing. Take it over for {account.name}, or end it.",
         part_number=line.part_number,
         addition_id=row.id,
         amount=money.price_of(row),
+        command=decide(account.account_id, row.id, _TYPED),
     )

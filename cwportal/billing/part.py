@@ -11,11 +11,12 @@ from cwportal.billing.draft import Draft, cancel_fields
 from cwportal.billing.effective import effective_date, last_day
 from cwportal.billing.existing import settle
 from cwportal.billing.fields import Difference, Drifted, differences, wanted
-from cwportal.billing.findings import finding
+from cwportal.billing.findings import decide, finding
 from cwportal.billing.lines import Ours
 from cwportal.billing.match import Pairing, pair
 from cwportal.billing.money import ZERO, price_of, text
 from cwportal.billing.parts import Part
+from cwportal.billing.products import taxable_fields
 from cwportal.billing.scale import canonical
 from cwportal.billing.tell import (
     ambiguous,
@@ -94,10 +95,10 @@ class _PartPlan:
             finding(
                 "pinned",
                 f"Line {ours.row.id} of {self.part.part_number} keeps ConnectWise's values, as somebody decided; "
-                f"the portal would write {what}. To let it write again: "
-                f"cwportal decide --partner … --account {self.account.account_id} --line {ours.row.id} unpin",
+                f"the portal would write {what}. You can let it write again.",
                 part_number=self.part.part_number,
                 addition_id=ours.row.id,
+                command=decide(self.account.account_id, ours.row.id, "unpin"),
             )
         )
 
@@ -246,7 +247,7 @@ class _PartPlan:
             after["unitPrice"] = price = want.unit_price
         if want.unit_cost is not None:
             after["unitCost"] = cost = want.unit_cost
-        after["effectiveDate"] = day
+        after |= {"effectiveDate": day, **taxable_fields(self.settings)}
         self.draft.create(
             group, entry.id if entry else None, after, price=price, cost=cost, known=want.unit_price is not None
         )

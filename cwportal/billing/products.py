@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from cwportal.billing.findings import finding
 from cwportal.billing.scale import to_scale
-from cwportal.billing.values import Catalog, CatalogEntry, Change, Context, Finding
-from cwportal.vocabulary import Action, Data, Kind
+from cwportal.billing.values import Catalog, CatalogEntry, Change, Context, ExportSettings, Finding
+from cwportal.vocabulary import Action, Data, Kind, Taxable
 
 DESCRIPTION = 60
 CUSTOMER_DESCRIPTION = 6000
@@ -122,6 +123,11 @@ def wanted_cost(part_number: str, context: Context) -> Decimal | None:
     return to_scale(sku.list_cost)
 
 
+def taxable_fields(settings: ExportSettings) -> dict[str, bool]:
+    """The mark of a new product or a new line; none where ConnectWise decides."""
+    return {} if settings.taxable is Taxable.DEFAULT else {"taxableFlag": settings.taxable is Taxable.YES}
+
+
 def cost_right(part_number: str, entry: CatalogEntry, cost: Decimal, context: Context) -> bool:
     """Whether the catalog's cost needs nothing: not our product, already right, or as ConnectWise rounded what we sent."""
     known = context.catalog.ledger.get(part_number)
@@ -158,13 +164,14 @@ def _usable(part_number: str, entry: CatalogEntry) -> ProductResolution:
 def _create(part_number: str, cost: Decimal | None, context: Context) -> Change:
     sku = context.catalog.skus.get(part_number)
     name = (sku.name.strip() if sku else "") or part_number
-    after: dict[str, str | Decimal] = {
+    after: dict[str, Any] = {
         "identifier": part_number,
         "description": name[:DESCRIPTION].strip(),
         "customerDescription": name[:CUSTOMER_DESCRIPTION].strip(),
     }
     if cost is not None:
         after["cost"] = cost
+    after |= taxable_fields(context.settings)
     return Change(
         kind=Kind.PRODUCT,
         action=Action.CREATE,

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from cwportal.billing.existing import describe
 from cwportal.billing.fields import WORDS, Difference, Drifted
-from cwportal.billing.findings import finding
+from cwportal.billing.findings import decide, finding
 from cwportal.billing.lines import Lost, Ours
 from cwportal.billing.money import ZERO, price_of, text
 from cwportal.billing.scale import canonical
@@ -35,11 +35,11 @@ def lost_question(lost: Lost, groups: Sequence[Group], account_id: str) -> Findi
     return finding(
         lost.code,
         f"Line {line.addition_id} of {line.part_number} {_LOST[lost.code]}{ended}, but the portal still has charges for it: quantity "
-        f"{canonical(group.quantity)}, {text(amount)} a month that is not billed. Recreate it as a new line, or accept that it is not billed: "
-        f"cwportal decide --partner … --account {account_id} --line {line.addition_id} recreate|accept",
+        f"{canonical(group.quantity)}, {text(amount)} a month that is not billed. Recreate it as a new line, or accept that it is not billed.",
         part_number=line.part_number,
         addition_id=line.addition_id,
         amount=amount,
+        command=decide(account_id, line.addition_id, "recreate|accept"),
     )
 
 
@@ -80,16 +80,14 @@ def changed_by_hand(row: Row, part_number: str, drifted: Drifted, drift: Drift, 
     if drift is Drift.KEEP:
         advice = "ConnectWise's value stays, by setting. Correct one side, or choose to overwrite such changes."
     else:
-        advice = (
-            "The portal's value is written. To keep ConnectWise's: "
-            f"cwportal decide --partner … --account {account_id} --line {row.id} pin"
-        )
+        advice = "The portal's value is written. You can keep ConnectWise's instead."
     return finding(
         "drift",
         f"{what} {advice}",
         part_number=part_number,
         addition_id=row.id,
         severity=Severity.WARNING if drift is Drift.KEEP else Severity.INFO,
+        command=None if drift is Drift.KEEP else decide(account_id, row.id, "pin"),
     )
 
 
@@ -100,7 +98,7 @@ def uncancelled(ours: Ours, drift: Drift, account_id: str) -> Finding:
     advice = (
         f"It goes on billing {text(price_of(ours.row))} a month, by setting. End it in ConnectWise, or choose to overwrite such changes."
         if keep
-        else f"It is ended again. To keep it: cwportal decide --partner … --account {account_id} --line {ours.row.id} pin"
+        else "It is ended again. You can keep it instead."
     )
     return finding(
         "drift",
@@ -110,6 +108,7 @@ def uncancelled(ours: Ours, drift: Drift, account_id: str) -> Finding:
         addition_id=ours.row.id,
         amount=price_of(ours.row),
         severity=Severity.WARNING if keep else Severity.INFO,
+        command=None if keep else decide(account_id, ours.row.id, "pin"),
     )
 
 

@@ -26,6 +26,7 @@ from cwportal.vocabulary import (
     Kind,
     PlanState,
     Severity,
+    Taxable,
 )
 
 
@@ -49,7 +50,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something a person should know. `message` says what, why and what to do; `amount` is money a month not billed or at stake."""
+    """Something a person should know. `message` says what, why and what to do; `amount` is money a month not billed or at stake.
+
+    `command`: what answers it on the command line. Pages have buttons for that.
+    """
 
     code: str
     severity: Severity
@@ -58,6 +62,7 @@ class Finding:
     part_number: str | None = None
     addition_id: int | None = None
     amount: Decimal | None = None
+    command: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,13 +200,14 @@ class Decision:
 class Unconfirmed:
     """A write of an earlier run that ConnectWise has not confirmed and that still needs time or a person.
 
-    `users`: it concerns the list of users, and only that waits.
+    `users`: it concerns the list of users, and only that waits. `command`: as of a finding.
     """
 
     message: str
     part_number: str | None = None
     candidates: tuple[int, ...] = ()
     users: bool = False
+    command: str | None = None
 
 
 # --- the rules chosen -------------------------------------------------------------------------------------------------
@@ -227,6 +233,7 @@ class ExportSettings:
     drift: Drift = Drift.OVERWRITE
     adopt: Adopt = Adopt.ASK
     limits: Limits = field(default_factory=Limits)
+    taxable: Taxable = Taxable.DEFAULT
 
 
 @dataclass(frozen=True, slots=True)

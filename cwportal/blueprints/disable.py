@@ -1,10 +1,73 @@
-"""Disable ConnectWise."""
+"""Disable ConnectWise: what goes, what stays, and the only red button."""
 
 from __future__ import annotations
 
-from flask import Blueprint
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from cwportal.blueprints import access, words
+from cwportal.blueprints.access import needs
+from cwportal.blueprints.steps import ENTRY
+from cwportal.errors import NotConnected
+from cwportal.forms.disable import DisableForm
+from cwportal.runtime import Runtime
+from cwportal.services import connection, disable, history, settings, upcoming
+from cwportal.services.disable import Disabled
+from cwportal.vocabulary import Role
 
 
 def blueprint() -> Blueprint:
-    """The pages of this noun."""
-    return Blueprint("disable", __name__)
+    """One page under /disable."""
+    pages = Blueprint("disable", __name__)
+    pages.route("/disable", methods=["GET", "POST"])(page)
+    return pages
+
+
+@needs(Role.ADMIN)
+def page() -> ResponseReturnValue:
+    """Say what it means; do it when the box is ticked."""
+    runtime, partner_id = _runtime(), access.partner()
+    form = DisableForm()
+    try:
+        row = connection.get(runtime, partner_id)
+        if request.method == "POST" and form.validate():
+            done = disable.disable(runtime, partner_id, actor=access.actor())
+            flash(_said(done), "ok")
+            return redirect(url_for(ENTRY), 303)
+    except NotConnected as error:
+        if request.method == "POST":
+            flash(str(error), "warn")
+        return redirect(url_for(ENTRY), 303)
+    chosen = settings.get(runtime, partner_id)
+    starts = upcoming.starts(chosen, runtime.clock(), 1)
+    shown = render_template(
+        "cwportal/disable/page.html",
+        form=form,
+        stays=disable.stays(runtime, partner_id),
+        lines=disable.lines(runtime, partner_id, request.args.get("page", 1, int)),
+        running=history.under_way(runtime, partner_id),
+        start=starts[0].at if starts else None,
+        zone=chosen.timezone,
+        partner=runtime.source.partner(partner_id),
+        connected=connection.where(row.site, row.company_id),
+    )
+    return shown, 422 if form.errors else 200
+
+
+def _said(done: Disabled) -> str:
+    told = "ConnectWise is disabled. Credentials and settings are forgotten."
+    if done.stays.lines:
+        told += (
+            f" {words.count(done.stays.lines, 'line')} in {words.count(done.stays.agreements, 'agreement')} "
+            f"{'stays' if done.stays.lines == 1 else 'stay'} in ConnectWise and will be invoiced."
+        )
+    if done.stopping is not None:
+        told += f" Export {done.stopping} stops: it finishes the write it is in, and begins no other."
+    if done.cancelled is not None:
+        told += f" Export {done.cancelled}, which was waiting, was cancelled."
+    return told
+
+
+def _runtime() -> Runtime:
+    found: Runtime = current_app.extensions["cwportal"]
+    return found

@@ -1,52 +1,52 @@
-"""Export status and export log."""
+"""Export status: what runs, what waits, what ran, and the buttons that start and stop."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from tempfile import SpooledTemporaryFile
-from typing import Any, cast
+from typing import Any
 
-from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, send_file, url_for
+from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from cwportal.billing.users_file import harmless
-from cwportal.blueprints import access
+from cwportal.blueprints import access, advice
 from cwportal.blueprints.access import needs
 from cwportal.errors import NotConnected, RunUnderWay, UsageError
 from cwportal.jobs.queue import request_export
 from cwportal.models import Run
 from cwportal.runtime import Runtime
-from cwportal.services import history, reports, runs
+from cwportal.services import approvals, connection, history, reports, runs
+from cwportal.services import status as overview
 from cwportal.vocabulary import ACTIVE_RUN_STATES, Role
 
 _LARGEST_ID = 2**31 - 1
 _RUN = f"/exports/<int(max={_LARGEST_ID}):run_id>"
-_IN_MEMORY = 1_000_000
-"""Bytes of a CSV file beyond which it is put together on disk."""
 
 
 def blueprint() -> Blueprint:
-    """Status at the root of the pages, runs under /exports."""
+    """Status at the root of the pages, what is done to runs under /exports."""
     pages = Blueprint("exports", __name__)
     pages.get("/")(status)
     pages.post("/exports")(start)
-    pages.get(_RUN)(log)
     pages.get(f"{_RUN}/progress")(progress)
-    pages.get(f"{_RUN}/log.csv")(log_csv)
     pages.post(f"{_RUN}/cancel")(cancel)
     return pages
 
 
 @needs(Role.VIEWER)
 def status() -> ResponseReturnValue:
-    """What runs, and what ran."""
+    """What is due, what runs, what waits for a person, and what ran."""
     runtime, partner_id = _runtime(), access.partner()
+    try:
+        connection.get(runtime, partner_id)
+    except NotConnected:
+        return redirect(url_for("cwportal.wizard.entry"))
     running = history.under_way(runtime, partner_id)
     return render_template(
         "cwportal/exports/status.html",
         **_live(runtime, partner_id, running.id if running else None),
+        overview=overview.overview(runtime, partner_id),
+        waiting=approvals.waiting(runtime, partner_id),
+        advice=advice,
+        can_preview="cwportal.preview.start" in current_app.view_functions,
         partner=runtime.source.partner(partner_id),
         runs=history.runs_page(runtime, partner_id, request.args.get("page", 1, int)),
     )
@@ -75,14 +75,15 @@ def start() -> ResponseReturnValue:
 
 @needs(Role.VIEWER)
 def progress(run_id: int) -> ResponseReturnValue:
-    """The part of the status page that changes while an export runs; empty with X-Export-Ended when it has ended."""
+    """The part of the status page that changes while an export runs; with X-Export-Ended what to say once it has ended."""
     runtime, partner_id = _runtime(), access.partner()
     try:
         live = _live(runtime, partner_id, run_id)
+        run = reports.run_row(runtime, run_id, partner_id=partner_id)
     except UsageError:
         abort(404)
     if live["running"] is None:
-        return "", 200, {"X-Export-Ended": "yes"}
+        return render_template("cwportal/exports/_ended.html", run=run), 200, {"X-Export-Ended": "yes"}
     return render_template("cwportal/exports/_progress.html", **live, partner=runtime.source.partner(partner_id))
 
 
@@ -99,51 +100,13 @@ def cancel(run_id: int) -> ResponseReturnValue:
     return redirect(url_for(".status"), 303)
 
 
-@needs(Role.VIEWER)
-def log(run_id: int) -> ResponseReturnValue:
-    """Everything one export found and did: findings first."""
-    runtime, partner_id = _runtime(), access.partner()
-    run = _run_or_404(run_id)
-    findings, more = history.findings(runtime, partner_id, run_id)
-    return render_template(
-        "cwportal/exports/log.html",
-        run=run,
-        findings=findings,
-        more_findings=more,
-        changes=history.changes_page(runtime, partner_id, run_id, request.args.get("page", 1, int)),
-        names={account.id: account.name for account in runtime.source.accounts(partner_id)},
-        partner=runtime.source.partner(partner_id),
-        ended=run.state not in ACTIVE_RUN_STATES,
-    )
-
-
-@needs(Role.VIEWER)
-def log_csv(run_id: int) -> ResponseReturnValue:
-    """The log as a CSV file: UTF-8 with a byte order mark for spreadsheets, and no cell they would calculate."""
-    run = _run_or_404(run_id)
-    spool = cast("io.BytesIO", SpooledTemporaryFile(_IN_MEMORY))  # noqa: SIM115 - closed with the response
-    lines = io.TextIOWrapper(spool, "utf-8-sig", newline="", write_through=True)
-    writer = csv.writer(lines)
-    writer.writerow(reports.LOG_COLUMNS)
-    for row in reports.log_rows(_runtime(), run.id, partner_id=access.partner()):
-        writer.writerow([harmless(_text(row[name])) for name in reports.LOG_COLUMNS])
-    lines.detach()
-    spool.seek(0)
-    return send_file(spool, "text/csv; charset=utf-8", as_attachment=True, download_name=f"export-{run.id}.csv")
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
-
-
 def _live(runtime: Runtime, partner_id: str, run_id: int | None) -> dict[str, Any]:
     """What the live part shows. UsageError if there is no such run of the partner."""
     run, far = history.progress(runtime, partner_id, run_id) if run_id is not None else (None, None)
     if run is not None and run.state not in ACTIVE_RUN_STATES:
         run = None
-    return {"running": run, "far": far, "now": runtime.clock()}
+    since = overview.without_worker_since(runtime, run) if run is not None else None
+    return {"running": run, "far": far, "now": runtime.clock(), "waits_since": since}
 
 
 def _run_or_404(run_id: int) -> Run:

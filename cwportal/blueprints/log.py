@@ -1,10 +1,86 @@
-"""The export log."""
+"""The export log: what one export found and did, on a page and as CSV."""
 
 from __future__ import annotations
 
-from flask import Blueprint
+import csv
+import io
+import json
+from tempfile import SpooledTemporaryFile
+from typing import cast
+
+from flask import Blueprint, abort, current_app, render_template, request, send_file
+from flask.typing import ResponseReturnValue
+
+from cwportal.billing.users_file import harmless
+from cwportal.blueprints import access, advice
+from cwportal.blueprints.access import needs
+from cwportal.errors import UsageError
+from cwportal.forms.log import Filter
+from cwportal.runtime import Runtime
+from cwportal.services import log, recordlinks, reports
+from cwportal.vocabulary import ACTIVE_RUN_STATES, Role
+
+_LARGEST_ID = 2**31 - 1
+_RUN = f"/exports/<int(max={_LARGEST_ID}):run_id>"
+_IN_MEMORY = 1_000_000
+"""Bytes of a CSV file beyond which it is put together on disk."""
 
 
 def blueprint() -> Blueprint:
-    """The pages of this noun."""
-    return Blueprint("log", __name__)
+    """The log of a run at its address, its CSV file beside it."""
+    pages = Blueprint("log", __name__)
+    pages.get(_RUN)(page)
+    pages.get(f"{_RUN}/log.csv", endpoint="csv")(as_csv)
+    return pages
+
+
+@needs(Role.VIEWER)
+def page(run_id: int) -> ResponseReturnValue:
+    """Everything one export found and did: findings first."""
+    runtime, partner_id = _runtime(), access.partner()
+    form = Filter.of(request.args)
+    try:
+        shown = log.page(runtime, partner_id, run_id, form.wanted(), request.args.get("page", 1, int))
+    except UsageError:
+        abort(404)
+    return render_template(
+        "cwportal/log/page.html",
+        form=form,
+        filtered=form.wanted().anything,
+        log=shown,
+        run=shown.run,
+        advice=advice,
+        links=recordlinks.of(runtime, partner_id, shown.run.tenant),
+        partner=runtime.source.partner(partner_id),
+        ended=shown.run.state not in ACTIVE_RUN_STATES,
+    )
+
+
+@needs(Role.VIEWER)
+def as_csv(run_id: int) -> ResponseReturnValue:
+    """The log as a CSV file, filtered like the page: UTF-8 with a byte order mark for spreadsheets, and no cell they would calculate."""
+    runtime, partner_id = _runtime(), access.partner()
+    try:
+        reports.run_row(runtime, run_id, partner_id=partner_id)
+    except UsageError:
+        abort(404)
+    spool = cast("io.BytesIO", SpooledTemporaryFile(_IN_MEMORY))  # noqa: SIM115 - closed with the response
+    lines = io.TextIOWrapper(spool, "utf-8-sig", newline="", write_through=True)
+    writer = csv.writer(lines)
+    writer.writerow(reports.LOG_COLUMNS)
+    for row in log.rows(runtime, partner_id, run_id, Filter.of(request.args).wanted()):
+        writer.writerow([harmless(_text(row[name])) for name in reports.LOG_COLUMNS])
+    lines.detach()
+    spool.seek(0)
+    return send_file(spool, "text/csv; charset=utf-8", as_attachment=True, download_name=f"export-{run_id}.csv")
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
+
+
+def _runtime() -> Runtime:
+    found: Runtime = current_app.extensions["cwportal"]
+    return found

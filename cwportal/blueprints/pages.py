@@ -1,25 +1,39 @@
-"""The parent of all pages: guard, headers, files, what every template knows, pages for refusals."""
+"""The parent of all pages: guard, headers, files, what every template knows."""
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Flask, Response, current_app, g, render_template, request, send_from_directory
+from flask import Blueprint, Flask, Response, current_app, g, send_from_directory
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import HTTPException
 
-from cwportal.blueprints import access, disable, exports, log, mapping, preview, settings, tabs, wizard, words
+from cwportal.blueprints import (
+    access,
+    credentials,
+    disable,
+    exports,
+    log,
+    mapping,
+    preview,
+    refusals,
+    settings,
+    steps,
+    tabs,
+    wizard,
+    words,
+)
 from cwportal.blueprints.access import Access
-from cwportal.errors import ConfigurationError, CWPortalError, NotConnected
+from cwportal.errors import ConfigurationError, NotConnected
 from cwportal.forms.press import Press
 from cwportal.runtime import Runtime
 from cwportal.services import connection
 from cwportal.vocabulary import Role
 
-_log = logging.getLogger(__name__)
+PriceUrl = Callable[[str, str], str | None]
+"""Where the retail price of a SKU (second) is typed for an account (first), None where there is no such page."""
 
 PARENT = "cwportal"
 FILES = "cwportal_static"
@@ -37,20 +51,11 @@ _HEADERS = {
 }
 _KEPT = 3600
 """Seconds a browser may keep our style sheet, icons and script."""
-_REFUSALS = {
-    400: (
-        "This page was open too long",
-        "Nothing was changed. Go back, load the page again and press the button once more.",
-    ),
-    403: (
-        "This is not open to you",
-        "Your role does not include it. Somebody who administers the portal can change that.",
-    ),
-    404: ("There is no such page", "It may have been removed, or the address has a slip."),
-}
 
 
-def register(app: Flask, given: Access, *, base_template: str | None, url_prefix: str) -> None:
+def register(
+    app: Flask, given: Access, *, base_template: str | None, url_prefix: str, price_url: PriceUrl | None = None
+) -> None:
     """Put the pages under `url_prefix`. Raises ConfigurationError where the style sheet's package is missing."""
     files = _files(url_prefix)
     parent = Blueprint(PARENT, __name__, url_prefix=url_prefix, template_folder="../templates")
@@ -61,16 +66,22 @@ def register(app: Flask, given: Access, *, base_template: str | None, url_prefix
 
     @parent.context_processor
     def known() -> dict[str, Any]:
-        return _known(base_template or BASE)
+        return _known(base_template or BASE, price_url or no_price_url)
 
     parent.after_request(with_headers)
-    for code in _REFUSALS:
-        parent.register_error_handler(code, _refused)
-    parent.register_error_handler(CWPortalError, _cannot)
-    for noun in (exports, log, preview, mapping, settings, disable, wizard):
+    refusals.register(parent)
+    for noun in (exports, log, preview, mapping, disable, wizard):
         parent.register_blueprint(noun.blueprint())
+    chosen = settings.blueprint()
+    credentials.add_to(chosen)
+    parent.register_blueprint(chosen)
     app.register_blueprint(files)
     app.register_blueprint(parent)
+
+
+def no_price_url(account_id: str, sku: str) -> str | None:  # noqa: ARG001
+    """For a host that has no page for retail prices."""
+    return None
 
 
 def with_headers(response: Response) -> Response:
@@ -108,7 +119,7 @@ def _bootstrap() -> Path:
     return Path(spec.submodule_search_locations[0]) / "static" / "bootstrap5" / "css"
 
 
-def _known(base: str) -> dict[str, Any]:
+def _known(base: str, price_url: PriceUrl) -> dict[str, Any]:
     runtime: Runtime = current_app.extensions[PARENT]
     return {
         "cw_base": base,
@@ -116,7 +127,9 @@ def _known(base: str) -> dict[str, Any]:
         "cw_words": words,
         "cw_press": Press,
         "cw_may": lambda role: access.may(Role(role)),
+        "cw_price_url": price_url,
         "cw_connected": lambda: _connected(runtime),
+        "cw_steps": steps.of,
         "cw_tabs": lambda: tabs.of(runtime, g.get("cwportal_partner")),
     }
 
@@ -127,20 +140,4 @@ def _connected(runtime: Runtime) -> str | None:
         row = connection.get(runtime, access.partner())
     except NotConnected:
         return None
-    return f"{row.site.removeprefix('https://')} · {row.company_id}"
-
-
-def _cannot(error: CWPortalError) -> ResponseReturnValue:
-    """What a view did not expect: the host's data could not be read, say. The sentence is for the operator."""
-    _log.warning("%s %s: %s", request.method, request.path, error)
-    sentence = "The portal could not read what belongs here. Try again in a few minutes; its operator finds the cause in the log."
-    return render_template("cwportal/refused.html", title="This page cannot be shown now", sentence=sentence), 503
-
-
-def _refused(error: HTTPException) -> ResponseReturnValue:
-    """A refusal as a page of the portal, or plain where no page is asked for."""
-    code = error.code or 500
-    title, sentence = _REFUSALS[code]
-    if request.headers.get("X-Requested-With"):
-        return f"{title}. {sentence}", code, {"Content-Type": "text/plain; charset=utf-8"}
-    return render_template("cwportal/refused.html", title=title, sentence=sentence), code
+    return connection.where(row.site, row.company_id)

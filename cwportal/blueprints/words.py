@@ -10,7 +10,17 @@ from zoneinfo import ZoneInfo
 
 from cwportal.billing import money
 from cwportal.billing.scale import canonical
-from cwportal.vocabulary import ACTIVE_RUN_STATES, Action, Kind, Outcome, RunState, Severity, Trigger
+from cwportal.vocabulary import (
+    ACTIVE_RUN_STATES,
+    AccountState,
+    Action,
+    Frequency,
+    Kind,
+    Outcome,
+    RunState,
+    Severity,
+    Trigger,
+)
 
 
 class Badge(NamedTuple):
@@ -63,6 +73,12 @@ _KINDS = {
     Kind.USERS: "List of users",
 }
 _TRIGGERS = {Trigger.DAILY: "Daily schedule", Trigger.MONTHLY: "Monthly schedule", Trigger.RETRY: "Started again"}
+_ACCOUNTS = {
+    AccountState.FAILED: "failed",
+    AccountState.PARTIAL: "not complete",
+    AccountState.HELD: "waiting",
+}
+_FREQUENCIES = {Frequency.MANUAL: "by hand only", Frequency.DAILY: "every day", Frequency.MONTHLY: "every month"}
 _AMOUNTS = frozenset({"quantity", "unitPrice", "unitCost", "price", "cost"})
 _FIELDS = {
     "name": "Name",
@@ -161,6 +177,41 @@ def _signed(amount: Decimal) -> str:
     cents = amount.quantize(_CENT, rounding=ROUND_HALF_UP)
     sign = "" if not cents else "+" if cents > 0 else "−"
     return sign + money.text(abs(cents))
+
+
+def amount(value: Decimal, signed: bool = False) -> str:
+    """A sum in cents, with its sign where it is a change."""
+    if signed:
+        return _signed(value)
+    cents = value.quantize(_CENT, rounding=ROUND_HALF_UP)
+    return ("−" if cents < 0 else "") + money.text(abs(cents))
+
+
+def count(number: int, noun: str) -> str:
+    """ "1 account", "2 accounts"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def account_states(states: Mapping[AccountState, int]) -> str:
+    """ "1 failed, 3 waiting": accounts of a run that need a word; empty where there are none."""
+    return ", ".join(f"{states[state]} {word}" for state, word in _ACCOUNTS.items() if states.get(state))
+
+
+def frequency(value: str) -> str:
+    """How often exports are due."""
+    return _FREQUENCIES[Frequency(value)]
+
+
+def full_moment(instant: datetime, zone: str) -> str:
+    """ "Tuesday 24 November 2026, 02:00" in that zone."""
+    local = instant.astimezone(ZoneInfo(zone))
+    return f"{local:%A} {local.day} {local:%B %Y, %H:%M}"
+
+
+def day(instant: datetime, zone: str) -> str:
+    """ "Monday 23 November 2026" in that zone."""
+    local = instant.astimezone(ZoneInfo(zone))
+    return f"{local:%A} {local.day} {local:%B %Y}"
 
 
 def moment(instant: datetime, zone: str) -> str:

@@ -41,7 +41,7 @@ def show(runtime: Runtime, run: Run) -> None:
         say(f"Price a month, our lines only: {words.change(before, after, currency)}.")
     if run.error:
         click.echo(f"{paint('Error:', 'red')} {cell(words.for_partner(run.error, run.partner_id))}")
-    told = [findingsview.Told(None, one) for one in run.findings]
+    told = [findingsview.Told(None, reports.stored_finding(one)) for one in run.findings]
     for account in report["accounts"]:
         name = findingsview.account_name(names, account["account_id"])
         told += [findingsview.Told(name, one) for one in account["findings"] if one["severity"] != Severity.INFO]

@@ -23,11 +23,14 @@ class Gate(Protocol):
 
 
 class LocalGate:
-    """A gate for one process: thread-safe, in memory. `clock` is monotonic seconds."""
+    """A gate for one process: thread-safe, in memory. `clock` is monotonic seconds; `longest`: seconds it will sleep, and not more."""
 
-    def __init__(self, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
+    def __init__(
+        self, clock: Callable[[], float], sleep: Callable[[float], None], longest: float = answers.LONG_WAIT
+    ) -> None:
         self._clock = clock
         self._sleep = sleep
+        self._longest = longest
         self._lock = threading.Lock()
         self._not_before = 0.0
 
@@ -38,7 +41,7 @@ class LocalGate:
                 seconds = self._not_before - self._clock()
             if seconds <= 0:
                 return
-            if seconds > answers.LONG_WAIT:
+            if seconds > self._longest:
                 raise answers.rate_limited(seconds)
             self._sleep(seconds)
 

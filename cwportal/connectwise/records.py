@@ -239,19 +239,24 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class NamedItem:
-    """A row of one of the partner's own tables: agreement types, product types, categories, subcategories."""
+    """A row of one of the partner's own tables: agreement types, product types, categories, subcategories (with their category)."""
 
     id: int
     name: str
     inactive: bool
     default: bool
+    category_id: int | None = None
 
     @classmethod
     def from_json(cls, data: object) -> NamedItem:
         """From the API's JSON."""
         row = Fields(data, "table row")
         return cls(
-            id=row.identity(), name=row.text("name"), inactive=row.flag("inactiveFlag"), default=row.flag("defaultFlag")
+            id=row.identity(),
+            name=row.text("name"),
+            inactive=row.flag("inactiveFlag"),
+            default=row.flag("defaultFlag"),
+            category_id=row.reference_to("category"),
         )
 
 

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from http.cookiejar import DefaultCookiePolicy
 from time import monotonic
 from typing import Any
+from urllib.parse import urlencode
 
 import requests
+from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+from requests.utils import check_header_validity, default_headers
 from urllib3.exceptions import ReadTimeoutError
 
 from cwportal.connectwise import errors
@@ -29,35 +32,75 @@ Parameters = Mapping[str, str]
 
 
 class _GuardedAdapter(HTTPAdapter):
-    """No proxies, no retries of its own; every connection goes through the guard."""
+    """No proxies, no retries of its own; every connection goes through the guard.
+
+    Requests are given to it directly. What a Session does besides for each one (the environment's netrc and proxies, cookies,
+    redirects, hooks) is not wanted here, and took longer than everything else about a request.
+    """
 
     def __init__(self, guard: AddressGuard, budget: Budget) -> None:
-        self._pools = guarded_pools(guard, budget)
+        self._guarded = guarded_pools(guard, budget)
+        self._open: dict[str, Any] = {}
         super().__init__(pool_connections=2, pool_maxsize=1, max_retries=0)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
         """Use the guarded pools for both schemes."""
         super().init_poolmanager(connections, maxsize, block=block, **options)
-        self.poolmanager.pool_classes_by_scheme = self._pools
+        self.poolmanager.pool_classes_by_scheme = self._guarded
+
+    def get_connection_with_tls_context(
+        self, request: PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None  # noqa: ARG002
+    ) -> Any:
+        """The pool of the request's host; its address is taken apart, and its authorities are looked for, only once."""
+        origin = _origin(request.url or "")
+        pool = self._open.get(origin)
+        if pool is None:
+            address = requests.Request("GET", f"{origin}/").prepare()
+            pool = super().get_connection_with_tls_context(address, verify, proxies=None, cert=cert)
+            super().cert_verify(pool, address.url, verify, cert)  # type: ignore[no-untyped-call]
+            self._open[origin] = pool
+        return pool
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """Done when the pool was made."""
+
+    def request_url(self, request: PreparedRequest, proxies: Any) -> str:  # noqa: ARG002
+        """Path and query: there are no proxies."""
+        url = request.url or ""
+        return url[len(_origin(url)) :]
+
+    def build_response(self, req: PreparedRequest, resp: Any) -> Response:
+        """Status, headers and body; no cookies."""
+        response = Response()
+        response.status_code = resp.status
+        response.headers.update(resp.headers)
+        response.raw = resp
+        response.url = req.url or ""
+        response.request = req
+        return response
+
+    def close(self) -> None:
+        """Let the connections go; new ones are made when they are needed."""
+        self._open.clear()
+        super().close()
 
 
-class _ThreadSession:
-    """A requests Session with its budget, used by one thread only."""
+def _origin(url: str) -> str:
+    """`https://host:port` of a URL with a path."""
+    return url[: url.find("/", url.find("//") + 2)]
 
-    def __init__(self, guard: AddressGuard, ca_bundle: str | None) -> None:
+
+class _Line:
+    """An adapter with its budget, used by one thread at a time."""
+
+    def __init__(self, guard: AddressGuard) -> None:
         self.budget = Budget()
-        self.session = requests.Session()
-        # netrc must not replace our Authorization, and no proxy of the environment may lead around the guard.
-        self.session.trust_env = False
-        self.session.verify = ca_bundle or True
-        self.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        for prefix in ("https://", "http://"):
-            self.session.mount(prefix, _GuardedAdapter(guard, self.budget))
+        self.adapter = _GuardedAdapter(guard, self.budget)
         self.last_used = monotonic()
 
 
 class Wire:
-    """Sends requests, one Session per thread. Errors leave it as ours and without their causes.
+    """Sends requests; as many connections as are in use at once. Errors leave it as ours and without their causes.
 
     The causes hold the request with its Authorization header. `scrub` removes our secrets from what is said back.
     """
@@ -74,10 +117,12 @@ class Wire:
         self._scrub = scrub
         self._guard = guard
         self._timeout = timeout
+        self._headers = {**default_headers()}
         self._max_bytes = max_bytes
-        self._ca_bundle = ca_bundle
+        self._verify = ca_bundle or True
         self._lock = threading.Lock()
-        self._sessions: dict[int, _ThreadSession] = {}
+        self._lines: list[_Line] = []
+        self._free: list[_Line] = []
         self._sent = 0
 
     @property
@@ -87,11 +132,11 @@ class Wire:
             return self._sent
 
     def close(self) -> None:
-        """Close every thread's connections."""
+        """Close all connections."""
         with self._lock:
-            sessions, self._sessions = list(self._sessions.values()), {}
-        for entry in sessions:
-            entry.session.close()
+            lines, self._lines, self._free = self._lines, [], []
+        for line in lines:
+            line.adapter.close()
 
     def send(
         self,
@@ -105,36 +150,51 @@ class Wire:
     ) -> RawAnswer:
         """One request over the wire, its answer read within the budget. Raises only our errors, without their causes:
         those hold the Authorization header."""
-        entry = self._session()
-        entry.budget.start(self._timeout)
-        with self._lock:
-            self._sent += 1
+        line = self._take()
+        line.budget.start(self._timeout)
         failure: errors.ConnectWiseError
         try:
-            with entry.session.request(
-                method,
-                url,
-                params=params,
-                data=body,
-                headers=headers if body is None else {**headers, "Content-Type": _content_type(body)},
-                timeout=(self._timeout, self._timeout),
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                content = self._content(response, entry.budget)
-                if self._scrub is not None and response.status_code >= 300:
-                    content = self._scrub(content)
-                names = {name.lower(): value for name, value in response.headers.items()}
-                return RawAnswer(method, path, response.status_code, names, content)
+            return self._exchange(line, method, path, url=url, headers=headers, params=params, body=body)
         except errors.ConnectWiseError as own:
             failure = own
         except (requests.RequestException, OSError, ValueError) as cause:
             failure = _translated(cause, method, path)
         finally:
-            entry.last_used = monotonic()
+            line.last_used = monotonic()
+            with self._lock:
+                self._free.append(line)
         raise failure
 
-    def _content(self, response: requests.Response, budget: Budget) -> bytes:
+    def _exchange(
+        self,
+        line: _Line,
+        method: str,
+        path: str,
+        *,
+        url: str,
+        headers: Mapping[str, str],
+        params: Parameters | None,
+        body: bytes | MultipartBody | None,
+    ) -> RawAnswer:
+        request = PreparedRequest()
+        request.method = method
+        request.url = f"{url}?{urlencode(params)}" if params else url
+        for header in headers.items():
+            check_header_validity(header)
+        request.headers = CaseInsensitiveDict({**self._headers, **headers})
+        if body is not None:
+            request.headers["Content-Type"] = _content_type(body)
+        if body is not None or method != "GET":
+            request.headers["Content-Length"] = str(len(body or b""))
+        request.body = body  # type: ignore[assignment]
+        with line.adapter.send(request, stream=True, timeout=(self._timeout, self._timeout), verify=self._verify) as response:
+            content = self._content(response, line.budget)
+        if self._scrub is not None and response.status_code >= 300:
+            content = self._scrub(content)
+        names = {name.lower(): value for name, value in response.headers.items()}
+        return RawAnswer(method, path, response.status_code, names, content)
+
+    def _content(self, response: Response, budget: Budget) -> bytes:
         chunks: list[bytes] = []
         size = 0
         for chunk in response.iter_content(_CHUNK):
@@ -149,17 +209,19 @@ class Wire:
             budget.left()
         return b"".join(chunks)
 
-    def _session(self) -> _ThreadSession:
-        """This thread's session. A connection that lay idle is dropped: the other side may be closing it just now,
-        and a write that meets that would be an unknown outcome for nothing."""
-        thread = threading.get_ident()
+    def _take(self) -> _Line:
+        """The line used last, so that as few as needed are kept open; counts the request. Connections that lay idle are dropped: the
+        other side may be closing them just now, and a write that meets that would be an unknown outcome for nothing."""
         with self._lock:
-            entry = self._sessions.get(thread)
-            if entry is None:
-                entry = self._sessions[thread] = _ThreadSession(self._guard, self._ca_bundle)
-        if monotonic() - entry.last_used > _IDLE:
-            entry.session.close()
-        return entry
+            self._sent += 1
+            if self._free:
+                line = self._free.pop()
+            else:
+                line = _Line(self._guard)
+                self._lines.append(line)
+        if monotonic() - line.last_used > _IDLE:
+            line.adapter.close()
+        return line
 
 
 def _content_type(body: bytes | MultipartBody) -> str:

@@ -1,10 +1,11 @@
 """The queue on Redis, and the only `.enqueue` of the product.
 
-Redis is a messenger: every job names a run that is in the database, so an emptied or lost Redis costs time and nothing else.
+Redis is a messenger: every job names a run or a partner that is in the database, so an emptied or lost Redis costs time and nothing else.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 from collections.abc import Iterator, Mapping
@@ -18,20 +19,26 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 from rq import Queue
+from rq.exceptions import DuplicateJobError, NoSuchJobError
+from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
 from cwportal.errors import ConfigurationError, CWPortalError, UsageError
 from cwportal.runtime import Runtime
-from cwportal.services import connection, runs
+from cwportal.services import connection, directory, runs
 from cwportal.vocabulary import Trigger
 
 NAME = "cwportal"
 TASK = "cwportal.jobs.tasks.run_export"
+REFRESH_TASK = "cwportal.jobs.tasks.refresh_directory"
 
 _PATIENCE = 5.0
 """Seconds to wait for Redis before saying that it cannot be reached."""
 _FAILURES_KEPT = 7 * 86_400
 """Seconds for which RQ keeps the traceback of a job that failed."""
+_REFRESH_FAILURES_KEPT = 60
+"""Seconds for which the trace of a refresh that was killed is kept; why one failed stands in the directory."""
+_UNDER_WAY = frozenset({JobStatus.CREATED, JobStatus.QUEUED, JobStatus.STARTED, JobStatus.DEFERRED, JobStatus.SCHEDULED})
 _MARGIN = 300
 """Seconds beyond CWPORTAL_RUN_LIMIT after which RQ ends a job by force."""
 _JOB_ID = re.compile(r"run-(\d+)-[0-9a-f]+")
@@ -69,6 +76,31 @@ class RunQueue:
             failure_ttl=_FAILURES_KEPT,
         )
         return job_id
+
+    def enqueue_refresh(self, partner_id: str) -> None:
+        """Put a refresh into the queue, unless this partner's waits there or is being done. Raises redis' errors."""
+        job_id = f"directory-{hashlib.sha256(partner_id.encode()).hexdigest()[:32]}"
+        for _ in range(2):
+            try:
+                self.rq.enqueue_call(
+                    REFRESH_TASK,
+                    args=(partner_id,),
+                    job_id=job_id,
+                    timeout=self._timeout,
+                    result_ttl=0,
+                    failure_ttl=_REFRESH_FAILURES_KEPT,
+                    unique=True,
+                )
+            except DuplicateJobError:
+                try:
+                    job = Job.fetch(job_id, connection=self.redis, serializer=JSONSerializer)
+                    if job.get_status() in _UNDER_WAY:
+                        return
+                    job.delete()
+                except NoSuchJobError:
+                    continue
+            else:
+                return
 
     def waiting(self) -> set[int]:
         """Ids of the runs that have a job which no worker has taken yet."""
@@ -124,11 +156,40 @@ def request_export(
 
     `approval` as in `services.exports.export`. Raises RunUnderWay, NotConnected, UnknownPartner.
     """
+    return _request(runtime, partner_id, actor=actor, trigger=trigger, approval=approval or {})
+
+
+def request_preview(runtime: Runtime, partner_id: str, *, actor: str) -> Requested:
+    """Ask for a preview by a worker: a run that reads and plans, and writes nothing. As `request_export` in all else."""
+    return _request(runtime, partner_id, actor=actor, trigger=Trigger.PREVIEW, approval={})
+
+
+def _request(
+    runtime: Runtime, partner_id: str, *, actor: str, trigger: Trigger, approval: Mapping[str, Any]
+) -> Requested:
     tenant = connection.get(runtime, partner_id).tenant
-    run_id = runs.request(runtime, partner_id, tenant, trigger=trigger, actor=actor, approval=approval or {})
+    run_id = runs.request(runtime, partner_id, tenant, trigger=trigger, actor=actor, approval=approval)
     try:
         with connect(runtime) as queue:
             queue.enqueue(run_id)
     except (QueueUnavailable, UsageError) as error:
         return Requested(run_id, str(error))
     return Requested(run_id, None)
+
+
+def request_refresh(runtime: Runtime, partner_id: str) -> str | None:
+    """Ask a worker to read the partner's companies and agreements again; asked twice it is done once.
+
+    None if it is in the queue, else why not; then ask again later, and the directory says so, too. Raises NotConnected (a connection that
+    the wizard has tested will do).
+    """
+    connection.get(runtime, partner_id, draft=True)
+    at = runtime.clock()
+    try:
+        with connect(runtime) as queue:
+            queue.enqueue_refresh(partner_id)
+    except (QueueUnavailable, UsageError) as error:
+        directory.asked(runtime, partner_id, at, failure="The portal cannot reach its queue. Try again in some minutes.")
+        return str(error)
+    directory.asked(runtime, partner_id, at)
+    return None

@@ -9,8 +9,10 @@ from cwportal.models.audit import AuditEntry
 from cwportal.models.connection import Connection
 from cwportal.models.decision import LineDecision
 from cwportal.models.directory import Directory, DirectoryAgreement, DirectoryCompany, DirectoryEntry
+from cwportal.models.draft import Draft
 from cwportal.models.ledger import LedgerAddition, LedgerCatalogProduct, LedgerDocument
-from cwportal.models.mapping import Mapping
+from cwportal.models.mapping import Mapping, MappingDraft
+from cwportal.models.rejection import Rejection
 from cwportal.models.run import Run, RunAccount, RunChange
 from cwportal.models.settings import Settings
 
@@ -21,11 +23,14 @@ __all__ = [
     "DirectoryAgreement",
     "DirectoryCompany",
     "DirectoryEntry",
+    "Draft",
     "LedgerAddition",
     "LedgerCatalogProduct",
     "LedgerDocument",
     "LineDecision",
     "Mapping",
+    "MappingDraft",
+    "Rejection",
     "Run",
     "RunAccount",
     "RunChange",

@@ -19,6 +19,7 @@ class Directory(Base):
 
     `generation`: whose rows count, None before the first complete read. `staging`: the generation that is being read now.
     `read_to`: changes of ConnectWise up to this instant of *its* clock are in. A failed refresh leaves everything but `failed_at` and `error`.
+    `asked_at`: when a refresh was last asked for or begun; it goes on while it has not been refreshed or failed since.
     """
 
     __tablename__ = "cwportal_directory"
@@ -33,6 +34,7 @@ class Directory(Base):
     refreshed_at: Mapped[datetime | None]
     failed_at: Mapped[datetime | None]
     error: Mapped[str | None] = mapped_column(Text)
+    asked_at: Mapped[datetime | None]
 
 
 class DirectoryCompany(Base):
@@ -78,7 +80,10 @@ class DirectoryAgreement(Base):
 
 
 class DirectoryEntry(Base):
-    """A row of one of the partner's own small tables. `kind` is a `services.directory.Table`; `billing_options` of billing cycles only."""
+    """A row of one of the partner's own small tables. `kind` is a `services.directory.Table`; `billing_options` of billing cycles only.
+
+    `cw_parent_id`: the category of a subcategory.
+    """
 
     __tablename__ = "cwportal_directory_entry"
 
@@ -91,3 +96,4 @@ class DirectoryEntry(Base):
     inactive: Mapped[bool]
     preset: Mapped[bool]
     billing_options: Mapped[str | None] = mapped_column(Text)
+    cw_parent_id: Mapped[int | None]

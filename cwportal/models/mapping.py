@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import String, UniqueConstraint
 from sqlalchemy.orm import Mapped as Column
@@ -19,6 +20,7 @@ class Mapping(Base):
 
     `new_company`, `new_agreement`: a person asked for a new one. Until it is created its id is None; the mark stays afterwards, so that
     the same request made again does not ask for another one. `cw_contact_id`: the contact created for it.
+    `changed_by`: who chose it, empty where that is not known.
     """
 
     __tablename__ = "cwportal_mapping"
@@ -37,8 +39,22 @@ class Mapping(Base):
     new_agreement: Column[bool] = mapped_column(default=False)
     cw_contact_id: Column[int | None]
     changed_at: Column[datetime]
+    changed_by: Column[str] = mapped_column(String(200), default="")
 
     @property
     def mapped(self) -> bool:
         """Whether there is an agreement, or one is to be created."""
         return self.cw_agreement_id is not None or self.new_agreement
+
+
+class MappingDraft(Base):
+    """What one person has typed for one account on the mapping page and has not saved. `typed` as in `services.mapping_draft.Typed`."""
+
+    __tablename__ = "cwportal_mapping_draft"
+
+    partner_id: Column[str] = mapped_column(String(100), primary_key=True)
+    actor: Column[str] = mapped_column(String(200), primary_key=True)
+    account_id: Column[str] = mapped_column(String(100), primary_key=True)
+    tenant: Column[str] = mapped_column(String(400))
+    typed: Column[dict[str, Any]]
+    changed_at: Column[datetime]

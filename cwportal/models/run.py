@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cwportal.db import Base
@@ -17,8 +17,13 @@ _ACTIVE = text("state IN ('queued', 'reading', 'applying')")
 class Run(Base):
     """One export. At most one per partner is queued, reading or applying (partial unique index).
 
-    `lease` names the process that works on it, `heartbeat_at` is its last sign of life. `approval`: what was approved beforehand:
-    {} = automatic (limits obeyed), {"all": true} = `--approve`, {"accounts": {account: digest}} = exactly what was shown.
+    `lease` names the process that works on it, `heartbeat_at` is its last sign of life, `attempts` how often it was begun.
+
+    `approval`: what was approved beforehand: {} = automatic (limits obeyed), {"all": true} = `--approve`, {"accounts": {account: digest}} =
+    exactly what was shown; then "products" are the digests of the changes of products that were shown, "run" is the run in which they were.
+
+    `planned_at`: when its plan was complete, None before that and for a run that could not read everything; `planned` then has the numbers
+    of its changes by action, and of those of products.
     """
 
     __tablename__ = "cwportal_run"
@@ -41,16 +46,23 @@ class Run(Base):
     finished_at: Mapped[datetime | None]
     lease: Mapped[str | None] = mapped_column(String(100))
     heartbeat_at: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(default=0)
     cancel_requested: Mapped[bool] = mapped_column(default=False)
     requests: Mapped[int] = mapped_column(default=0)
     counts: Mapped[dict[str, Any]] = mapped_column(default=dict)
     money: Mapped[dict[str, Any]] = mapped_column(default=dict)
     findings: Mapped[list[Any]] = mapped_column(JSON, default=list)
     error: Mapped[str | None] = mapped_column(Text)
+    planned_at: Mapped[datetime | None]
+    planned: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
 
 class RunAccount(Base):
-    """One account in one run: its plan's digest and findings, and how it ended."""
+    """One account in one run: its plan's digest and findings, and how it ended.
+
+    For lists: `changes` counts its planned changes, `delta_cents` is by how much its monthly price moves (to sort by; amounts are in
+    `money`), `loudest` the severity of its loudest finding, `asks` whether it waits for decisions on single lines.
+    """
 
     __tablename__ = "cwportal_run_account"
 
@@ -65,6 +77,10 @@ class RunAccount(Base):
     money: Mapped[dict[str, Any]]
     unchanged: Mapped[int]
     error: Mapped[str | None] = mapped_column(Text)
+    changes: Mapped[int] = mapped_column(default=0)
+    delta_cents: Mapped[int] = mapped_column(BigInteger, default=0)
+    loudest: Mapped[str | None] = mapped_column(String(20))
+    asks: Mapped[bool] = mapped_column(default=False)
 
 
 class RunChange(Base):

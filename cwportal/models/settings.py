@@ -12,7 +12,10 @@ from cwportal.db import Base
 
 
 class Settings(Base):
-    """Export settings of one partner. `day` is 1..31 or `last`; `time` HH:MM in `timezone`; limits in percent, None = default."""
+    """Export settings of one partner. `day` is 1..31 or `last`; `time` HH:MM in `timezone`.
+
+    Limits are in percent, `limit_growth` is a factor, None = default. `version` counts the changes that people made.
+    """
 
     __tablename__ = "cwportal_settings"
 
@@ -31,4 +34,9 @@ class Settings(Base):
     product_category_id: Mapped[int | None]
     product_subcategory_id: Mapped[int | None]
     limit_ended: Mapped[Decimal | None]
+    limit_ended_all: Mapped[Decimal | None]
     limit_change: Mapped[Decimal | None]
+    limit_growth: Mapped[Decimal | None]
+    notifications: Mapped[bool]
+    taxable: Mapped[str] = mapped_column(String(20))
+    version: Mapped[int]

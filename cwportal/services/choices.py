@@ -6,13 +6,13 @@ Everything is read as of the last complete refresh; nothing here asks ConnectWis
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, and_, select
+from sqlalchemy import Select, and_, case, or_, select, true
 from sqlalchemy.orm import aliased
 
 from cwportal.billing.choosable import Unfit, agreement_reasons, company_reasons
@@ -22,17 +22,28 @@ from cwportal.runtime import Runtime
 from cwportal.services import connection, settings
 from cwportal.services.directory_rows import Table, searchable
 
+LARGEST_ID = 2**31 - 1
 _STREAM = {"yield_per": 1000}
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How the directory stands. `refreshed_at` None: never read completely. `error`: why the last refresh failed, None if it did not."""
+    """How the directory stands. `refreshed_at` None: never read completely. `error`: why the last refresh failed, None if it did not.
+
+    `asked_at`: when a refresh was last asked for or begun.
+    """
 
     refreshed_at: datetime | None
     full_at: datetime | None
     failed_at: datetime | None
     error: str | None
+    asked_at: datetime | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether what was asked for has not ended, well or badly."""
+        ended = max((at for at in (self.refreshed_at, self.failed_at) if at is not None), default=None)
+        return self.asked_at is not None and (ended is None or ended < self.asked_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +97,7 @@ def standing(runtime: Runtime, partner_id: str) -> Standing:
     return (
         Standing(None, None, None, None)
         if row is None
-        else Standing(row.refreshed_at, row.full_at, row.failed_at, row.error)
+        else Standing(row.refreshed_at, row.full_at, row.failed_at, row.error, row.asked_at)
     )
 
 
@@ -96,15 +107,40 @@ def companies(runtime: Runtime, partner_id: str) -> Iterator[CompanyChoice]:
 
 
 def find_companies(runtime: Runtime, partner_id: str, text: str, *, limit: int = 50) -> list[CompanyChoice]:
-    """Companies whose name or identifier holds the text, whatever its case, by name."""
-    query = _company_query(runtime, partner_id)
-    for word in searchable(text).split():
-        query = query.where(DirectoryCompany.search.contains(word, autoescape=True))
-    return list(_companies(runtime, query.order_by(DirectoryCompany.search).limit(limit)))
+    """Companies whose name or identifier holds all words of the text, whatever its case, and the one with that id.
+
+    Best first: the id, the identifier, the name, a name that begins so; then by name.
+    """
+    wanted, column = " ".join(searchable(text).split()), DirectoryCompany.search
+    words = [column.contains(word, autoescape=True) for word in wanted.split()]
+    found: Any = and_(true(), *words)
+    ranks: list[Any] = [
+        (column.endswith(f"\n{wanted}", autoescape=True), 1),
+        (column.startswith(f"{wanted}\n", autoescape=True), 2),
+        (column.startswith(wanted, autoescape=True), 3),
+    ]
+    if wanted.isascii() and wanted.isdigit() and int(wanted) <= LARGEST_ID:
+        same_id = DirectoryCompany.cw_company_id == int(wanted)
+        found = or_(found, same_id)
+        ranks.insert(0, (same_id, 0))
+    query = _company_query(runtime, partner_id).where(found)
+    ordered = query.order_by(case(*ranks, else_=4), column, DirectoryCompany.cw_company_id)
+    return list(_companies(runtime, ordered.limit(limit)))
 
 
-def agreements(runtime: Runtime, partner_id: str, *, company_id: int | None = None) -> Iterator[AgreementChoice]:
-    """Agreements by id, of one company or all of them, streamed."""
+def companies_by_id(runtime: Runtime, partner_id: str, ids: Iterable[int]) -> dict[int, CompanyChoice]:
+    """Those of these companies that the directory has."""
+    wanted = sorted(set(ids))
+    if not wanted:
+        return {}
+    query = _company_query(runtime, partner_id).where(DirectoryCompany.cw_company_id.in_(wanted))
+    return {company.id: company for company in _companies(runtime, query)}
+
+
+def agreements(
+    runtime: Runtime, partner_id: str, *, company_id: int | None = None, company_ids: Iterable[int] | None = None
+) -> Iterator[AgreementChoice]:
+    """Agreements by id, of one company, of several or all of them, streamed."""
     currency = runtime.source.partner(partner_id).currency
     today = runtime.clock().astimezone(ZoneInfo(settings.get(runtime, partner_id).timezone)).date()
     kind, cycle = aliased(DirectoryEntry), aliased(DirectoryEntry)
@@ -118,6 +154,8 @@ def agreements(runtime: Runtime, partner_id: str, *, company_id: int | None = No
     )
     if company_id is not None:
         query = query.where(DirectoryAgreement.cw_company_id == company_id)
+    if company_ids is not None:
+        query = query.where(DirectoryAgreement.cw_company_id.in_(sorted(set(company_ids))))
     with runtime.database.read() as session, session.execute(query, execution_options=_STREAM) as rows:
         for row, type_name, cycle_name, option in rows:
             facts = _facts(row, option)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Mapping as Mapped
+from datetime import date, timedelta
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
+from cwportal.billing.effective import first_of_month
 from cwportal.errors import UsageError
 from cwportal.models import LineDecision, Mapping
 from cwportal.runtime import Runtime
-from cwportal.services import audit, connection, ledger
+from cwportal.services import audit, connection, ledger, settings
 from cwportal.vocabulary import Answer
 
 UNPIN = "unpin"
@@ -35,6 +38,39 @@ _FITS = {
 }
 
 
+class Refused(UsageError):
+    """Answers that cannot be kept: `problems` has a sentence for each such line."""
+
+    def __init__(self, problems: Mapped[int, str]) -> None:
+        super().__init__("Nothing was kept: some answers need another look.")
+        self.problems = dict(problems)
+
+
+def decide_all(runtime: Runtime, partner_id: str, account_id: str, answers: Mapped[int, str], *, actor: str) -> None:
+    """Keep the answers about several lines of an account (line -> as for `decide`), all of them or none.
+
+    Raises Refused with a sentence for every line that is wrong; UsageError for an unknown or unmapped account.
+    """
+    tenant = _tenant(runtime, partner_id, account_id)
+    earliest = _earliest_end(runtime, partner_id)
+    problems: dict[int, str] = {}
+    with runtime.database.write() as session:
+        for line, answer in answers.items():
+            try:
+                word, until = _parse(answer)
+                if until is not None and until < earliest:
+                    raise UsageError(
+                        f"{until.isoformat()} is too far back; {earliest.isoformat()} is the earliest day."
+                    )
+                _keep(session, runtime, partner_id, tenant, account_id, line, (word, until), actor)
+            except UsageError as error:
+                problems[line] = str(error)
+        if problems:
+            raise Refused(problems)
+        for line, answer in answers.items():
+            audit.record(session, runtime, partner_id, actor, "decide", account=account_id, line=line, answer=answer)
+
+
 def decide(
     runtime: Runtime, partner_id: str, account_id: str, addition_id: int, answer: str, *, actor: str
 ) -> LineDecision | None:
@@ -43,32 +79,54 @@ def decide(
     The next plan obeys it; nothing is written to ConnectWise here. Plain `end` is for lines the portal made for another account: they end
     as the setting says. Raises UsageError for an unknown or unmapped account, and for an answer that does not fit the line.
     """
-    if account_id not in {account.id for account in runtime.source.accounts(partner_id)}:
-        raise UsageError(f"There is no account {account_id!r} of partner {partner_id}.")
-    word, until = _parse(answer)
-    tenant = connection.get(runtime, partner_id).tenant
+    tenant = _tenant(runtime, partner_id, account_id)
+    parsed = _parse(answer)
     with runtime.database.write() as session:
-        mapping = session.get(Mapping, (partner_id, account_id))
-        if mapping is None or mapping.cw_agreement_id is None or mapping.tenant != tenant:
-            raise UsageError(f"Account {account_id} is not mapped to an agreement, so it has no lines. Map it first.")
-        key = (partner_id, tenant, account_id, addition_id)
-        row = session.get(LineDecision, key)
-        if word is None:
-            _unpin(session, row, account_id, addition_id)
-            row = None
-        else:
-            whose = _whose(session, partner_id, tenant, account_id, mapping.cw_agreement_id, addition_id)
-            _check(word, until, whose, addition_id)
-            if row is None:
-                row = LineDecision(
-                    partner_id=partner_id, tenant=tenant, account_id=account_id, cw_addition_id=addition_id
-                )
-                session.add(row)
-            row.answer, row.until = word, until
-            row.decided_by, row.decided_at = actor, runtime.clock()
+        row = _keep(session, runtime, partner_id, tenant, account_id, addition_id, parsed, actor)
         audit.record(
             session, runtime, partner_id, actor, "decide", account=account_id, line=addition_id, answer=answer.strip()
         )
+    return row
+
+
+def _tenant(runtime: Runtime, partner_id: str, account_id: str) -> str:
+    """The tenant in which the account's lines are. UsageError for an account that there is not."""
+    if account_id not in {account.id for account in runtime.source.accounts(partner_id)}:
+        raise UsageError(f"There is no account {account_id!r} of partner {partner_id}.")
+    return connection.get(runtime, partner_id).tenant
+
+
+def _earliest_end(runtime: Runtime, partner_id: str) -> date:
+    """The first last day that may be chosen (see `billing.existing.end_problem`)."""
+    zone = ZoneInfo(settings.get(runtime, partner_id).timezone)
+    return first_of_month(runtime.clock().astimezone(zone).date()) - timedelta(days=1)
+
+
+def _keep(
+    session: Session,
+    runtime: Runtime,
+    partner_id: str,
+    tenant: str,
+    account_id: str,
+    addition_id: int,
+    answer: tuple[Answer | None, date | None],
+    actor: str,
+) -> LineDecision | None:
+    word, until = answer
+    mapping = session.get(Mapping, (partner_id, account_id))
+    if mapping is None or mapping.cw_agreement_id is None or mapping.tenant != tenant:
+        raise UsageError(f"Account {account_id} is not mapped to an agreement, so it has no lines. Map it first.")
+    row = session.get(LineDecision, (partner_id, tenant, account_id, addition_id))
+    if word is None:
+        _unpin(session, row, account_id, addition_id)
+        return None
+    whose = _whose(session, partner_id, tenant, account_id, mapping.cw_agreement_id, addition_id)
+    _check(word, until, whose, addition_id)
+    if row is None:
+        row = LineDecision(partner_id=partner_id, tenant=tenant, account_id=account_id, cw_addition_id=addition_id)
+        session.add(row)
+    row.answer, row.until = word, until
+    row.decided_by, row.decided_at = actor, runtime.clock()
     return row
 
 

@@ -84,7 +84,7 @@ def refresh(runtime: Runtime, partner_id: str, *, full: bool = False, progress: 
     and `Directory.error` tells why.
     """
     runtime.source.partner(partner_id)
-    with open_client(runtime, partner_id) as client:
+    with open_client(runtime, partner_id, draft=True) as client:
         work = _begin(runtime, partner_id, client.tenant, full=full)
         try:
             return _run(runtime, client, work, progress)
@@ -96,6 +96,19 @@ def refresh(runtime: Runtime, partner_id: str, *, full: bool = False, progress: 
             return _run(runtime, client, work, progress)
 
 
+def asked(runtime: Runtime, partner_id: str, at: datetime, *, failure: str | None = None) -> None:
+    """Note that a refresh was asked for; pages say so until it has ended. `failure`: why it cannot begin.
+
+    NotConnected where there is nothing to read.
+    """
+    tenant = connection.get(runtime, partner_id, draft=True).tenant
+    with runtime.database.write() as session:
+        row = _locked(session, partner_id, tenant)
+        row.asked_at = max(at, row.asked_at or at)
+        if failure is not None:
+            row.failed_at, row.error = row.asked_at, failure
+
+
 def _begin(runtime: Runtime, partner_id: str, tenant: str, *, full: bool) -> _Pass:
     """Take a generation number; whoever reads under an earlier one is overtaken. What no directory shows is removed."""
     now = runtime.clock()
@@ -103,6 +116,7 @@ def _begin(runtime: Runtime, partner_id: str, tenant: str, *, full: bool) -> _Pa
         row = _locked(session, partner_id, tenant)
         row.last_generation += 1
         row.staging = row.last_generation
+        row.asked_at = now
         everything = full or row.generation is None or row.full_at is None or now - row.full_at >= FULL_EVERY
         work = _Pass(partner_id, tenant, row.staging, row.generation, None if everything else row.read_to)
         session.execute(
@@ -145,7 +159,7 @@ def _run(runtime: Runtime, client: Client, work: _Pass, progress: Progress) -> R
 
 def _clock_there(runtime: Runtime, partner_id: str) -> datetime:
     """Now, by ConnectWise's clock, which stamps `lastUpdated`; by ours where it does not tell its time."""
-    row, config = connection.get(runtime, partner_id), runtime.config
+    row, config = connection.get(runtime, partner_id, draft=True), runtime.config
     ConnectionGate(runtime, partner_id).wait()
     ahead = clock_ahead(
         parse_site(row.site, config.allowed_sites),
@@ -163,6 +177,8 @@ def _entries(read: Reader) -> Iterator[tuple[Table, Iterable[NamedItem | Billing
     yield Table.AGREEMENT_TYPE, read.agreement_types()
     yield Table.BILLING_CYCLE, read.billing_cycles()
     yield Table.PRODUCT_TYPE, read.product_types()
+    yield Table.PRODUCT_CATEGORY, read.categories()
+    yield Table.PRODUCT_SUBCATEGORY, read.subcategories()
 
 
 def _stage(

@@ -15,6 +15,8 @@ class Table(StrEnum):
     AGREEMENT_TYPE = "agreement_type"
     BILLING_CYCLE = "billing_cycle"
     PRODUCT_TYPE = "product_type"
+    PRODUCT_CATEGORY = "product_category"
+    PRODUCT_SUBCATEGORY = "product_subcategory"
 
 
 def company(record: Company) -> dict[str, Any]:
@@ -57,6 +59,7 @@ def entry(table: Table, item: NamedItem | BillingCycle | CompanyStatus) -> dict[
         "name": storable(item.name),
         "inactive": not isinstance(item, BillingCycle) and item.inactive,
         "preset": isinstance(item, NamedItem) and item.default,
+        "cw_parent_id": item.category_id if isinstance(item, NamedItem) else None,
         "billing_options": storable(item.billing_options) or None if isinstance(item, BillingCycle) else None,
     }
 

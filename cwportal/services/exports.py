@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -10,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from cwportal.billing.approval import may_be_written, plan_state
-from cwportal.billing.limits import limit_partner
+from cwportal.billing.limits import Totals, limit_partner, limit_totals
 from cwportal.billing.products import plan_products
 from cwportal.billing.values import AccountPlan, Change, Finding, Money
 from cwportal.config import READ_FRESH
@@ -18,29 +19,37 @@ from cwportal.connectwise.errors import ConnectWiseError
 from cwportal.connectwise.writer import Writer
 from cwportal.errors import CWPortalError, ExportFailed
 from cwportal.runtime import Runtime
-from cwportal.services import outcome, runs
+from cwportal.services import outcome, rejections, runs
 from cwportal.services.apply import intents, store
-from cwportal.services.apply.additions import apply_account
+from cwportal.services.apply.additions import apply_account, keeps_books
 from cwportal.services.apply.creation import create_first
 from cwportal.services.apply.journal import Journal
-from cwportal.services.apply.products import apply_products
+from cwportal.services.apply.products import apply_products, leave_products
 from cwportal.services.apply.users_file import upload_lists
 from cwportal.services.apply.work import Work
 from cwportal.services.connection import Client, open_client
+from cwportal.services.planning.again import AgreementsAgain
 from cwportal.services.planning.material import Material, gather, read_portal
 from cwportal.services.planning.stream import (
     Planned,
     gone_from_portal,
     plan_accounts,
     plan_one,
-    reread_agreement,
     threads,
 )
 from cwportal.services.runs import Cancelled, Lease, LeaseLost
 from cwportal.vocabulary import PlanState, RunState, Trigger
 
 _PORTAL_ERROR = "The export stopped because of an error in the portal itself; its operator finds it in the log."
+_NOT_SHOWN = "Not written: this change of the product was not part of what was approved."
+_ELSEWHERE = "Not part of what was approved; the next export writes it."
 _INTERRUPTED = "The export was interrupted. What was written stays; start it again for the rest."
+
+_GIVEN_UP = (
+    f"This was begun {runs.ATTEMPTS} times, and every time the process that did it ended unexpectedly (killed, or out of memory), so it is "
+    "not tried any more. What was written stays. Tell the portal's operator, who finds more in the log of the workers; then start the "
+    "export again."
+)
 
 Progress = Callable[[str, int, int], None]
 """Told (what is done, how many so far, of how many)."""
@@ -117,11 +126,16 @@ def export(
 def run(runtime: Runtime, run_id: int, *, progress: Progress = silent) -> bool:
     """Carry out a requested run here, or one whose process died; False if another process has it, or it has ended.
 
+    One whose process has died several times is ended instead.
+
     Once the run is ours, whatever goes wrong ends as the run's state and sentence; only errors of the portal itself are raised too.
     """
     lease = runs.claim(runtime, run_id)
     if lease is None:
         return False
+    if lease.attempts > runs.ATTEMPTS:
+        _end_unread(runtime, lease, _GIVEN_UP)
+        return True
     with runs.heartbeat(runtime, lease):
         try:
             with open_client(runtime, lease.partner_id) as client:
@@ -177,29 +191,34 @@ class _ExportRun:
         self._material: dict[str, Material] = {}
         self._held: tuple[Finding, ...] = ()
         self._let_through: set[str] = set()
+        self._rejected: dict[str, rejections.Rejected] = {}
+        self._aside: dict[str, str] = {}
+        self._lock = threading.Lock()
+        self._totals: Totals | None = None
 
     def carry_out(self) -> None:
         """Read, plan, limit, apply, finish."""
         first = self._plan()
         self._store.add_products(first)
+        runs.planned(self._runtime, self._lease, self._store.numbers)
         approval = outcome.approval_of(self._runtime, self._lease.run_id)
-        plans = [planned.plan for planned in self._planned.values()]
-        limits = next(iter(self._material.values())).context.settings.limits if self._material else None
-        self._held = limit_partner(plans, limits) if limits and not approval.given else ()
-        runs.enter(self._runtime, self._lease, RunState.APPLYING)
-        if self._held:
+        with self._runtime.database.read() as session:
+            self._rejected = rejections.of(session, self._lease.partner_id)
+        chosen = [planned for planned in self._planned.values() if self._may_write(planned.plan, approval)]
+        self._held = self._limit(approval)
+        self._set_aside(approval)
+        if self._lease.preview:
             self.end()
             return
-        chosen = [
-            planned
-            for planned in self._planned.values()
-            if approval.covers(planned.plan) and may_be_written(planned.plan, approved=approval.answers(planned.plan))
-        ]
+        runs.enter(self._runtime, self._lease, RunState.APPLYING)
+        if self._held and not approval.given:
+            self.end()
+            return
         quiet = [p for p in self._planned.values() if p.plan.state is PlanState.EMPTY and p.plan.exported]
         work = Work(self._runtime, self._client, Writer(self._client.transport), self._journal, self._lease)
         self._let_through = {planned.plan.account_id for planned in (*chosen, *quiet)}
-        self._apply_products(work, {part for planned in chosen for part in planned.plan.products})
-        self._apply(work, [*chosen, *quiet], approval)
+        self._apply_products(work, {part for planned in chosen for part in planned.plan.products}, approval)
+        self._apply(work, [*chosen, *(planned for planned in quiet if keeps_books(planned.plan))], approval)
         self.end(error=work.stopped.sentence if work.stopped else None)
 
     def end(self, *, error: str | None = None, state: RunState | None = None) -> None:
@@ -215,7 +234,51 @@ class _ExportRun:
                 requests=self._client.transport.requests,
                 error=error,
                 state=state,
+                aside=self._aside,
             )
+        if self._lease.preview:
+            store.keep_newest_preview(self._runtime, self._lease.partner_id)
+
+    def _limit(self, approval: outcome.Approval) -> tuple[Finding, ...]:
+        """What limits of the whole run hold: of what nobody has rejected, and of what is left where particular plans were approved."""
+        if not self._material or approval.everything:
+            return ()
+        plans = [
+            planned.plan
+            for planned in self._planned.values()
+            if not self._is_rejected(planned.plan) and not (approval.given and approval.covers(planned.plan))
+        ]
+        return limit_partner(plans, next(iter(self._material.values())).context.settings.limits)
+
+    def _may_write(self, plan: AccountPlan, approval: outcome.Approval) -> bool:
+        return (
+            approval.covers(plan)
+            and not self._is_rejected(plan)
+            and may_be_written(plan, approved=approval.answers(plan))
+        )
+
+    def _is_rejected(self, plan: AccountPlan) -> bool:
+        rejected = self._rejected.get(plan.account_id)
+        return rejected is not None and rejected.digest == plan.digest
+
+    def _set_aside(self, approval: outcome.Approval) -> None:
+        """Accounts for which nothing is written in this run, and that wait for nobody: rejected, or not among those approved."""
+        for account_id, planned in self._planned.items():
+            plan = planned.plan
+            if plan.state not in (PlanState.READY, PlanState.HELD):
+                continue
+            if self._is_rejected(plan):
+                no = self._rejected[account_id]
+                self._aside[account_id] = (
+                    f"Rejected by {no.by}. Nothing is written until that is taken back or the plan changes."
+                )
+            elif (
+                plan.state is PlanState.READY
+                and approval.digests is not None
+                and not approval.names(account_id)
+                and not self._held
+            ):
+                self._aside[account_id] = _ELSEWHERE
 
     def _plan(self) -> dict[str, list[Change]]:
         """Plan all accounts; those with a write that is not settled yet come last, after waiting for it."""
@@ -257,19 +320,25 @@ class _ExportRun:
             self._planned[plan.account_id] = replace(planned, plan=self._store.add(plan))
             self._progress("Reading agreements", len(self._planned), total)
 
-    def _apply_products(self, work: Work, needed: set[str]) -> None:
+    def _apply_products(self, work: Work, needed: set[str], approval: outcome.Approval) -> None:
         with self._runtime.database.read() as session:
             changes = store.planned(session, self._lease.run_id, products=True)
         wanted = [stored for stored in changes if stored.change.part_number in needed]
-        apply_products(work, wanted)
+        unseen = [stored for stored in wanted if not approval.allows(stored.change)]
+        leave_products(work, unseen, _NOT_SHOWN)
+        apply_products(work, [stored for stored in wanted if stored not in unseen])
 
     def _apply(self, work: Work, chosen: list[Planned], approval: outcome.Approval) -> None:
+        again = AgreementsAgain(self._runtime, self._client, (p.plan.agreement_id or 0 for p in chosen))
+
         def one(planned: Planned) -> AccountPlan | None:
-            current = None if work.stopped else self._fresh(work, planned, approval)
+            current = None if work.stopped else self._fresh(work, planned, approval, again)
             if current is None or work.stopped is not None:
                 return None
-            with self._runtime.database.read() as session:
-                changes = store.planned(session, self._lease.run_id, account_id=current.plan.account_id)
+            changes: list[store.Stored] = []
+            if current.plan.state is not PlanState.EMPTY:
+                with self._runtime.database.read() as session:
+                    changes = store.planned(session, self._lease.run_id, account_id=current.plan.account_id)
             plan, changes = create_first(work, self._material[current.plan.account_id], current.plan, changes)
             if plan is not current.plan:
                 self._planned[plan.account_id] = replace(current, plan=plan)
@@ -289,7 +358,9 @@ class _ExportRun:
                 pool.shutdown(cancel_futures=True)
                 raise
 
-    def _fresh(self, work: Work, planned: Planned, approval: outcome.Approval) -> Planned | None:
+    def _fresh(
+        self, work: Work, planned: Planned, approval: outcome.Approval, again_read: AgreementsAgain
+    ) -> Planned | None:
         """The plan if what it was made from is recent or unchanged; else a new one, if that may be written; else None."""
         plan = planned.plan
         age = self._runtime.clock() - planned.read_at
@@ -297,7 +368,7 @@ class _ExportRun:
             return planned
         material = self._material[plan.account_id]
         try:
-            agreement = reread_agreement(self._client, material, plan.agreement_id or 0)
+            agreement = again_read.facts(plan.agreement_id, material)
             again = plan_one(
                 self._runtime, self._client, material.with_agreement(plan.agreement_id, agreement), plan.account_id
             )
@@ -310,14 +381,20 @@ class _ExportRun:
         if again.fingerprint == planned.fingerprint:
             return replace(again, plan=replace(again.plan, changes=()))
         stripped = self._store.replace(again.plan)
-        self._planned[plan.account_id] = replace(again, plan=stripped)
-        plans = [item.plan for item in list(self._planned.values())]
-        held = not approval.given and bool(limit_partner(plans, material.context.settings.limits))
-        allowed = approval.covers(again.plan) and may_be_written(again.plan, approved=approval.answers(again.plan))
-        if allowed and not held:
-            return self._planned[plan.account_id]
-        self._let_through.discard(plan.account_id)
-        return None
+        with self._lock:
+            if self._totals is None:
+                self._totals = sum(map(self._counted, self._planned.values()), Totals())
+            planned, before = replace(again, plan=stripped), self._planned[plan.account_id]
+            self._totals += self._counted(planned) - self._counted(before)
+            self._planned[plan.account_id] = planned
+            held = not approval.given and bool(limit_totals(self._totals, material.context.settings.limits))
+            if self._may_write(again.plan, approval) and not held:
+                return planned
+            self._let_through.discard(plan.account_id)
+            return None
+
+    def _counted(self, planned: Planned) -> Totals:
+        return Totals() if self._is_rejected(planned.plan) else Totals.of(planned.plan)
 
 
 def _first_needs(plans: Iterable[AccountPlan]) -> dict[str, str]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice, takewhile
 from typing import Any
 
 from sqlalchemy import case, func, select
@@ -12,12 +10,10 @@ from sqlalchemy import case, func, select
 from cwportal.models import Mapping as MappingRow
 from cwportal.models import Run, RunAccount, RunChange
 from cwportal.runtime import Runtime
-from cwportal.services import ledger, reports, runs
-from cwportal.vocabulary import ACTIVE_RUN_STATES, Outcome
+from cwportal.services import runs
+from cwportal.vocabulary import ACTIVE_RUN_STATES, Outcome, Trigger
 
 RUNS_A_PAGE = 50
-CHANGES_A_PAGE = 100
-FINDINGS_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +46,12 @@ class Progress:
 
 
 def runs_page(runtime: Runtime, partner_id: str, number: int) -> Page:
-    """Runs of the partner, newest first; a page beyond the last is the last."""
-    mine = Run.partner_id == partner_id
+    """Exports of the partner, newest first, without previews; a page beyond the last is the last."""
+    mine = (Run.partner_id == partner_id, Run.trigger != Trigger.PREVIEW)
     with runtime.database.read() as session:
-        total = session.scalar(select(func.count()).select_from(Run).where(mine)) or 0
-        number, pages, offset = _place(number, total, RUNS_A_PAGE)
-        found = session.scalars(select(Run).where(mine).order_by(Run.id.desc()).limit(RUNS_A_PAGE).offset(offset))
+        total = session.scalar(select(func.count()).select_from(Run).where(*mine)) or 0
+        number, pages, offset = place(number, total, RUNS_A_PAGE)
+        found = session.scalars(select(Run).where(*mine).order_by(Run.id.desc()).limit(RUNS_A_PAGE).offset(offset))
         return Page(list(found), number, pages, offset + 1, total)
 
 
@@ -104,59 +100,8 @@ def progress(runtime: Runtime, partner_id: str, run_id: int) -> tuple[Run, Progr
     return run, Progress(to_read, min(read or 0, to_read), to_write, written, changes, applied, failed)
 
 
-def findings(runtime: Runtime, partner_id: str, run_id: int) -> tuple[list[dict[str, Any]], bool]:
-    """The first FINDINGS_SHOWN findings of a run as rows of its log, and whether there are more."""
-    rows = reports.log_rows(runtime, run_id, partner_id=partner_id)
-    try:
-        found = list(islice(takewhile(lambda row: row["outcome"] is None, rows), FINDINGS_SHOWN + 1))
-    finally:
-        _close(rows)
-    return found[:FINDINGS_SHOWN], len(found) > FINDINGS_SHOWN
-
-
-def changes_page(runtime: Runtime, partner_id: str, run_id: int, number: int) -> Page:
-    """Changes of a run in the order of accounts; `before` and `after` decoded. UsageError as `progress`."""
-    mine = RunChange.run_id == run_id
-    with runtime.database.read() as session:
-        runs.find(session, partner_id, run_id)
-        total = session.scalar(select(func.count()).select_from(RunChange).where(mine)) or 0
-        number, pages, offset = _place(number, total, CHANGES_A_PAGE)
-        query = (
-            select(RunChange)
-            .where(mine)
-            .order_by(RunChange.account_id, RunChange.position, RunChange.id)
-            .limit(CHANGES_A_PAGE)
-            .offset(offset)
-        )
-        items = [
-            {
-                "account_id": row.account_id,
-                "kind": row.kind,
-                "action": row.action,
-                "part_number": row.part_number,
-                "agreement_id": row.cw_agreement_id,
-                "addition_id": row.cw_addition_id,
-                "before": ledger.decoded(row.before),
-                "after": ledger.decoded(row.after),
-                "reason": row.reason,
-                "outcome": row.outcome,
-                "error": row.error,
-                "at": row.finished_at or row.attempted_at,
-            }
-            for row in session.scalars(query)
-        ]
-    return Page(items, number, pages, offset + 1, total)
-
-
-def _place(number: int, total: int, size: int) -> tuple[int, int, int]:
+def place(number: int, total: int, size: int) -> tuple[int, int, int]:
     """(page that there is, pages, offset)."""
     pages = max(1, -(-total // size))
     number = min(max(number, 1), pages)
     return number, pages, (number - 1) * size
-
-
-def _close(rows: Iterator[Any]) -> None:
-    """End a generator that holds a session."""
-    close = getattr(rows, "close", None)
-    if close is not None:
-        close()

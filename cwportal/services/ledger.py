@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, cast
 
+from sqlalchemy import Row as SQLRow
 from sqlalchemy import Table, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
@@ -48,7 +49,7 @@ def row_of(addition: Addition) -> Row:
     )
 
 
-def line_of(row: LedgerAddition) -> LedgerLine:
+def line_of(row: LedgerAddition | SQLRow[*tuple[Any, ...]]) -> LedgerLine:
     """A ledger row as the core sees it."""
     return LedgerLine(
         addition_id=row.cw_addition_id,
@@ -62,6 +63,27 @@ def line_of(row: LedgerAddition) -> LedgerLine:
     )
 
 
+_LINES = select(
+    LedgerAddition.partner_id,
+    LedgerAddition.cw_addition_id,
+    LedgerAddition.cw_product_id,
+    LedgerAddition.part_number,
+    LedgerAddition.account_id,
+    LedgerAddition.cw_agreement_id,
+    LedgerAddition.key_price,
+    LedgerAddition.key_cost,
+    LedgerAddition.sent_quantity,
+    LedgerAddition.sent_price,
+    LedgerAddition.sent_cost,
+    LedgerAddition.sent_cancelled,
+    LedgerAddition.echoed_quantity,
+    LedgerAddition.echoed_price,
+    LedgerAddition.echoed_cost,
+    LedgerAddition.echoed_cancelled,
+)
+"""What a line is made from; whole objects of the mapper take three times as long to load."""
+
+
 class Lines:
     """All open ledger rows that a partner's plan can meet: its own, and on its agreements anybody's of the tenant."""
 
@@ -69,8 +91,8 @@ class Lines:
         self._by_agreement: dict[int, list[tuple[str, LedgerLine]]] = defaultdict(list)
         self._by_account: dict[str, list[LedgerLine]] = defaultdict(list)
         self._partner_id = partner_id
-        query = select(LedgerAddition).where(LedgerAddition.tenant == tenant, LedgerAddition.closed_at.is_(None))
-        for row in session.scalars(query).yield_per(1000):
+        query = _LINES.where(LedgerAddition.tenant == tenant, LedgerAddition.closed_at.is_(None))
+        for row in session.execute(query).yield_per(1000):
             line = line_of(row)
             self._by_agreement[line.agreement_id].append((row.partner_id, line))
             if row.partner_id == partner_id:

@@ -52,7 +52,7 @@ def import_file(runtime: Runtime, partner_id: str, text: str, *, actor: str) -> 
     accounts = {account.id: account for account in runtime.source.accounts(partner_id)}
     problems: list[str] = []
     lines = list(lines_of(text, accounts, problems))
-    with open_client(runtime, partner_id) as client:
+    with open_client(runtime, partner_id, draft=True) as client:
         chosen = _resolve(client.read, lines, problems)
         _same_agreement_twice(chosen, problems)
         if problems:

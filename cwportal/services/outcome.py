@@ -11,13 +11,14 @@ from sqlalchemy import Table, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from cwportal.billing.approval import account_state, run_state
-from cwportal.billing.values import AccountPlan, Finding, Money
+from cwportal.billing.digest import change_digest
+from cwportal.billing.values import AccountPlan, Change, Finding, Money
 from cwportal.models import Run, RunAccount, RunChange
 from cwportal.runtime import Runtime
 from cwportal.services import audit, runs
 from cwportal.services.apply.store import finding_json, money_json
 from cwportal.services.runs import Lease
-from cwportal.vocabulary import AccountState, Action, Kind, Outcome, RunState, Severity
+from cwportal.vocabulary import AccountState, Action, Kind, Outcome, PlanState, RunState, Severity
 
 _COUNTED = {Action.CREATE: "created", Action.UPDATE: "updated", Action.END: "ended", Action.ADOPT: "adopted"}
 _MAY_BE_LEFT_OUT = (Kind.PRODUCT, Kind.CONTACT)
@@ -29,10 +30,11 @@ COUNTS = ("created", "updated", "ended", "unchanged", "adopted", "failed", "unkn
 @dataclass(frozen=True, slots=True)
 class Approval:
     """`everything`: what limits and vanished charges hold is approved. `digests`: exactly these plans, and no other account; None = no
-    particular ones."""
+    particular ones. `products`: digests of the only changes of products that were shown; None = any."""
 
     everything: bool
     digests: Mapping[str, str] | None
+    products: frozenset[str] | None = None
 
     def covers(self, plan: AccountPlan) -> bool:
         """Whether this account may be written at all in this run: all may, unless particular plans were approved."""
@@ -41,6 +43,14 @@ class Approval:
     def answers(self, plan: AccountPlan) -> bool:
         """Whether holds that a general approval can answer are answered for this plan."""
         return self.everything or (self.digests is not None and self.covers(plan))
+
+    def names(self, account_id: str) -> bool:
+        """Whether this account is among the particular ones, whatever its plan is now."""
+        return self.digests is not None and account_id in self.digests
+
+    def allows(self, product: Change) -> bool:
+        """Whether this change of a product was shown."""
+        return self.products is None or change_digest(product) in self.products
 
     @property
     def given(self) -> bool:
@@ -52,8 +62,12 @@ def approval_of(runtime: Runtime, run_id: int) -> Approval:
     """What the run was given when it was asked for."""
     with runtime.database.read() as session:
         stored = session.get_one(Run, run_id).approval
-    accounts = stored.get("accounts")
-    return Approval(bool(stored.get("all")), None if accounts is None else dict(accounts))
+    accounts, products = stored.get("accounts"), stored.get("products")
+    return Approval(
+        bool(stored.get("all")),
+        None if accounts is None else dict(accounts),
+        None if products is None else frozenset(products),
+    )
 
 
 def conclude(
@@ -66,24 +80,34 @@ def conclude(
     requests: int,
     error: str | None,
     state: RunState | None,
+    aside: Mapping[str, str] | None = None,
 ) -> None:
     """Write the end of every account and of the run in one commit, from the outcomes that are in the database.
+
+    `aside`: accounts that wait for nobody though nothing was written for them, and why. A preview ends no account: what waits for a person
+    is held, what is not billed failed, everything else left as it is.
 
     Raises LeaseLost (and nothing is written) if another process has the run.
     """
     with runtime.database.durable() as session:
-        runs.keep_out(session, lease, alone=True)
+        cancelled = runs.keep_out(session, lease, alone=True)
+        if cancelled and error is not None:  # whatever it met on its way out, such as a connection that is gone
+            state = RunState.CANCELLED
         if error is not None:
             _skip_rest(session, lease, written, error)
         outcomes, counts = _outcomes(session, lease.run_id)
+        aside = aside or {}
         states, money = _states(plans, written, outcomes, counts, stopped=error is not None)
+        if lease.preview:
+            states = {key: _in_preview(plan, partner_held=bool(held)) for key, plan in plans.items()}
+        states |= {key: AccountState.SKIPPED for key in aside if key not in written}
         if states:
             failures = _failures(session, lease.run_id)
             ends = [
                 {
                     "this_account": account_id,
                     "state": account,
-                    "error": failures.get(account_id) or _first_error(plans[account_id]),
+                    "error": failures.get(account_id) or aside.get(account_id) or _first_error(plans[account_id]),
                 }
                 for account_id, account in states.items()
             ]
@@ -92,6 +116,8 @@ def conclude(
             session.connection().execute(this, ends)
         wrote = any(Outcome.APPLIED in several for several in outcomes.values())
         end = state or run_state(states.values(), wrote=wrote, partner_held=bool(held), stopped=error is not None)
+        if lease.preview and error is None and end is RunState.FAILED:
+            end = RunState.PARTIAL  # it was made, and shows what is blocked
         runs.finish(
             session,
             runtime,
@@ -103,7 +129,8 @@ def conclude(
             requests=Run.requests + requests,
             error=error,
         )
-        audit.record(session, runtime, lease.partner_id, f"run {lease.run_id}", "export_ended", state=end, **counts)
+        deed = "preview_ended" if lease.preview else "export_ended"
+        audit.record(session, runtime, lease.partner_id, f"run {lease.run_id}", deed, state=end, **counts)
 
 
 def _states(
@@ -128,6 +155,13 @@ def _states(
             outcomes=outcomes.get(account_id, ()),
         )
     return states, money
+
+
+def _in_preview(plan: AccountPlan, *, partner_held: bool) -> AccountState:
+    if plan.state is PlanState.HELD or (partner_held and plan.state is PlanState.READY):
+        return AccountState.HELD
+    errors = any(finding.severity is Severity.ERROR for finding in plan.findings)
+    return AccountState.FAILED if plan.exported and errors else AccountState.SKIPPED
 
 
 def _outcomes(session: Session, run_id: int) -> tuple[dict[str, list[Outcome]], Counter[str]]:

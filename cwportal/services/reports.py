@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from cwportal.billing.scale import canonical
 from cwportal.billing.values import AccountPlan, Change, Finding, Money
 from cwportal.models import Mapping as MappingRow
 from cwportal.models import Run, RunAccount, RunChange
 from cwportal.runtime import Runtime
-from cwportal.services import ledger, outcome, runs
+from cwportal.services import found, ledger, outcome, runs
 from cwportal.services.apply.store import finding_json
 from cwportal.services.exports import PartnerPlan
-from cwportal.vocabulary import Severity
+from cwportal.services.found import Found
+from cwportal.vocabulary import Trigger
 
 _FINDING = ("code", "severity", "message", "part_number", "addition_id", "amount")
 LOG_COLUMNS = (
@@ -77,7 +78,12 @@ def change(value: Change) -> dict[str, Any]:
 
 def finding(value: Finding) -> dict[str, Any]:
     """One finding."""
-    return _stored_finding(finding_json(value))
+    return stored_finding(finding_json(value))
+
+
+def with_command(message: str, command: str | None) -> str:
+    """A finding's message and the command that answers it, for those who work on the command line."""
+    return message if command is None else f"{message} On the command line: {command}"
 
 
 def money(value: Money, currency: str) -> dict[str, str]:
@@ -123,15 +129,17 @@ def export_json(runtime: Runtime, run_id: int) -> dict[str, Any]:
                     "account_id": account.account_id,
                     "status": account.state,
                     "error": account.error,
-                    "findings": [_stored_finding(one) for one in account.findings],
+                    "findings": [stored_finding(one) for one in account.findings],
                 }
                 for account in accounts
             ],
         }
 
 
-def _stored_finding(stored: Mapping[str, Any]) -> dict[str, Any]:
+def stored_finding(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """A finding as it is in the database, with the command that answers it in its message."""
     shown = {name: stored.get(name) for name in _FINDING}
+    shown["message"] = with_command(stored["message"], stored.get("command"))
     if shown["amount"] is not None:
         shown["amount"] = canonical(Decimal(shown["amount"]))
     return shown
@@ -154,11 +162,11 @@ def run_row(runtime: Runtime, run_id: int, *, partner_id: str | None = None) -> 
 
 
 def runs_list(runtime: Runtime, partner_id: str, *, limit: int = 50) -> list[dict[str, Any]]:
-    """The partner's runs, newest first. UnknownPartner."""
+    """The partner's exports, newest first, without previews. UnknownPartner."""
     runtime.source.partner(partner_id)
-    query = select(Run).where(Run.partner_id == partner_id).order_by(Run.id.desc()).limit(limit)
+    query = select(Run).where(Run.partner_id == partner_id, Run.trigger != Trigger.PREVIEW)
     with runtime.database.read() as session:
-        return [outcome.as_dict(run) for run in session.scalars(query)]
+        return [outcome.as_dict(run) for run in session.scalars(query.order_by(Run.id.desc()).limit(limit))]
 
 
 def log_json(runtime: Runtime, run_id: int, *, partner_id: str | None = None) -> dict[str, Any]:
@@ -174,22 +182,29 @@ def log_json(runtime: Runtime, run_id: int, *, partner_id: str | None = None) ->
     }
 
 
-def log_rows(runtime: Runtime, run_id: int, *, partner_id: str | None = None) -> Iterator[dict[str, Any]]:
-    """The log of a run in LOG_COLUMNS: its own findings and error first, those of accounts, then changes in the order of accounts."""
+def log_rows(
+    runtime: Runtime,
+    run_id: int,
+    *,
+    partner_id: str | None = None,
+    keep: Callable[[Found], bool] = lambda one: True,  # noqa: ARG005
+    only: Sequence[ColumnElement[bool]] | None = (),
+    commands: bool = True,
+) -> Iterator[dict[str, Any]]:
+    """The log of a run in LOG_COLUMNS: its own findings and error first, those of accounts, then changes in the order of accounts.
+
+    `keep`: which findings; `only`: which changes, None = none; `commands`: whether findings name the command that answers them.
+    """
     with runtime.database.read() as session:
         run = runs.find(session, partner_id, run_id)
-        if run.error:
-            yield _row(level=Severity.ERROR.value, code="run", reason=run.error)
-        for stored in run.findings:
-            yield _finding_row("", stored)
-        for account in session.scalars(
-            select(RunAccount).where(RunAccount.run_id == run_id).order_by(RunAccount.account_id)
-        ):
-            for stored in account.findings:
-                yield _finding_row(account.account_id, stored)
+        for one in found.each(session, run):
+            if keep(one):
+                yield _finding_row(one, commands=commands)
+        if only is None:
+            return
         changes = (
             select(RunChange)
-            .where(RunChange.run_id == run_id)
+            .where(RunChange.run_id == run_id, *only)
             .order_by(RunChange.account_id, RunChange.position, RunChange.id)
             .execution_options(yield_per=500)
         )
@@ -212,14 +227,14 @@ def log_rows(runtime: Runtime, run_id: int, *, partner_id: str | None = None) ->
             )
 
 
-def _finding_row(account_id: str, stored: Mapping[str, Any]) -> dict[str, Any]:
+def _finding_row(one: Found, *, commands: bool) -> dict[str, Any]:
     return _row(
-        level=stored["severity"],
-        account_id=account_id or None,
-        code=stored["code"],
-        part_number=stored["part_number"],
-        addition_id=stored.get("addition_id"),
-        reason=stored["message"],
+        level=one.severity.value,
+        account_id=one.account_id,
+        code=one.code,
+        part_number=one.part_number,
+        addition_id=one.addition_id,
+        reason=with_command(one.message, one.command if commands else None),
     )
 
 

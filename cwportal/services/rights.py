@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from cwportal.connectwise import roles
-from cwportal.connectwise.rights import Need, RightRow
+from cwportal.connectwise.rights import NEEDED, Need, RightRow
 from cwportal.runtime import Runtime
 from cwportal.services import settings
-from cwportal.services.connection import MISSING
+from cwportal.services.credentials import MISSING
 from cwportal.vocabulary import Data
 
+UNKNOWN = "unknown until first use"
+LEVELS = ("Add", "Edit", "Delete", "Inquire")
+"""In the order of the role screen."""
 _FOR_DATA = {
     (roles.ATTACHMENTS, "add"): {Data.USERS},
     (roles.ATTACHMENTS, "delete"): {Data.USERS},
@@ -29,7 +32,7 @@ _FOR_DATA = {
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """One tick on ConnectWise's role screen: `state` is has, missing, or unknown until first use."""
+    """One tick on ConnectWise's role screen: `state` is has, missing, or unknown until first use. `data`: what needs it, empty = everything."""
 
     module: str
     function: str
@@ -37,6 +40,8 @@ class Right:
     needed_for: str
     needed: bool
     state: str
+    blocking: bool = False
+    data: frozenset[Data] = frozenset()
 
     @property
     def name(self) -> str:
@@ -50,23 +55,25 @@ class Right:
 
     def as_dict(self) -> dict[str, Any]:
         """For `check --json`."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        names = ("module", "function", "level", "needed_for", "needed", "state")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row of the role screen: a function and its four levels, None where a level is not needed."""
+
+    module: str
+    function: str
+    cells: tuple[tuple[str, Right | None], ...]
+    needed_for: str
+    used: bool
 
 
 def table(runtime: Runtime, partner_id: str, rows: Iterable[RightRow]) -> list[Right]:
     """Every right in the order of the role screen."""
-    data = set(settings.get(runtime, partner_id).data)
-    return [
-        Right(
-            row.need.module,
-            row.need.function,
-            row.need.level.capitalize(),
-            row.need.needed_for,
-            _is_needed(row.need, data),
-            row.state,
-        )
-        for row in rows
-    ]
+    data = settings.get(runtime, partner_id).data
+    return [_right(row.need, row.state, data) for row in rows]
 
 
 def missing(runtime: Runtime, partner_id: str, rows: Iterable[RightRow]) -> list[Right]:
@@ -74,9 +81,50 @@ def missing(runtime: Runtime, partner_id: str, rows: Iterable[RightRow]) -> list
     return [right for right in table(runtime, partner_id, rows) if right.is_lacking]
 
 
-def _is_needed(need: Need, data: set[Data]) -> bool:
+def of_stored(stored: Mapping[str, str], data: Collection[Data]) -> list[Right]:
+    """Every right from what a connection keeps (`Connection.rights`), for the data that is selected."""
+    rights = [_right(need, UNKNOWN, data) for need in NEEDED]
+    return [_right(need, stored.get(right.name, UNKNOWN), data) for need, right in zip(NEEDED, rights, strict=True)]
+
+
+def screen(rights: Iterable[Right]) -> list[Line]:
+    """The rights as ConnectWise lays them out: a line for every function."""
+    by_function: dict[tuple[str, str], dict[str, Right]] = {}
+    for right in rights:
+        by_function.setdefault((right.module, right.function), {})[right.level] = right
+    return [
+        Line(
+            module,
+            function,
+            tuple((level, cells.get(level)) for level in LEVELS),
+            _NEEDED_FOR[module, function],
+            (module, function) != roles.REPORTS,
+        )
+        for (module, function), cells in by_function.items()
+    ]
+
+
+_NEEDED_FOR = {
+    roles.COMPANIES: "Every export. Add, Edit: new companies",
+    roles.ATTACHMENTS: "List of users",
+    roles.AGREEMENTS: "Every export",
+    roles.CATALOG: "Products (SKUs), product cost",
+    roles.TABLES: "Cycles, statuses and types. Add, Edit: product type and categories under our name",
+    roles.REPORTS: "Not used yet",
+}
+
+
+def _right(need: Need, state: str, data: Collection[Data]) -> Right:
     area = (need.module, need.function)
-    if area == roles.REPORTS:
-        return False
-    wanted_for = _FOR_DATA.get((area, need.level))
-    return wanted_for is None or bool(wanted_for & data)
+    wanted_for = _FOR_DATA.get((area, need.level), set())
+    needed = area != roles.REPORTS and (not wanted_for or bool(wanted_for & set(data)))
+    return Right(
+        need.module,
+        need.function,
+        need.level.capitalize(),
+        need.needed_for,
+        needed,
+        state,
+        need.blocking,
+        frozenset(wanted_for),
+    )

@@ -24,6 +24,9 @@ from cwportal.vocabulary import ACTIVE_RUN_STATES, Outcome, RunState, Trigger
 
 _log = logging.getLogger(__name__)
 
+ATTEMPTS = 5
+"""A run that has been begun so many times, and whose process died every time, is given up."""
+
 
 class LeaseLost(CWPortalError):
     """Another process has taken this run up; the present one must not write any more."""
@@ -39,7 +42,7 @@ class OutOfTime(CWPortalError):
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to work on a run until an instant: compare `token` before every write."""
+    """The right to work on a run until an instant: compare `token` before every write. `attempts`: how often it was begun, this time too."""
 
     run_id: int
     partner_id: str
@@ -47,6 +50,8 @@ class Lease:
     token: str
     until: datetime
     resumed: bool
+    preview: bool = False
+    attempts: int = 1
 
     @property
     def owner(self) -> Owner:
@@ -65,32 +70,27 @@ def begin(
 ) -> Lease:
     """Start a run in this process, or take up the one whose process died, with the approval given now: an old one was for other plans.
 
-    Raises RunUnderWay while a run of the partner is alive; it names the run, who started it and when.
+    A preview whose process died is ended instead, and an export never taken up as a preview. Raises RunUnderWay while a run of the partner
+    is alive; it names the run, who started it and when.
     """
     token = secrets.token_hex(16)
     now = runtime.clock()
     try:
         with runtime.database.durable() as session:
             active = session.scalar(_active(partner_id).with_for_update())
+            if active is not None and trigger is not Trigger.PREVIEW and active.trigger == Trigger.PREVIEW:
+                _give_up(session, runtime, active, now)
+                active = None
             if active is not None:
+                if trigger is Trigger.PREVIEW and active.trigger != Trigger.PREVIEW:
+                    raise RunUnderWay(_under_way(active))
                 lease = _take_up(session, runtime, active, token, now)
                 active.approval = dict(approval)
                 return lease
-            run = Run(
-                partner_id=partner_id,
-                tenant=tenant,
-                trigger=trigger,
-                state=RunState.READING,
-                actor=actor,
-                approval=dict(approval),
-                created_at=now,
-                started_at=now,
-                lease=token,
-                heartbeat_at=now,
-            )
+            run = _new(partner_id, tenant, trigger=trigger, actor=actor, approval=approval, now=now)
             session.add(run)
             session.flush()
-            return Lease(run.id, partner_id, tenant, token, _end(runtime, now), resumed=False)
+            return _take(session, runtime, run, token, now)
     except IntegrityError:
         raise RunUnderWay(
             "Another export of this partner has started at the same moment. Look at it with: cwportal runs"
@@ -116,16 +116,8 @@ def request(
             active = session.scalar(_active(partner_id))
             if active is not None:
                 raise RunUnderWay(_under_way(active))
-            run = Run(
-                partner_id=partner_id,
-                tenant=tenant,
-                trigger=trigger,
-                state=RunState.QUEUED,
-                actor=actor,
-                approval=dict(approval),
-                scheduled_for=scheduled_for,
-                created_at=runtime.clock(),
-            )
+            run = _new(partner_id, tenant, trigger=trigger, actor=actor, approval=approval, now=runtime.clock())
+            run.scheduled_for = scheduled_for
             session.add(run)
             session.flush()
             return run.id
@@ -134,6 +126,21 @@ def request(
             "An export of this partner was requested at the same moment, or for the same scheduled time. "
             "Look at it with: cwportal runs"
         ) from None
+
+
+def _new(
+    partner_id: str, tenant: str, *, trigger: Trigger, actor: str, approval: Mapping[str, Any], now: datetime
+) -> Run:
+    return Run(
+        partner_id=partner_id,
+        tenant=tenant,
+        trigger=trigger,
+        state=RunState.QUEUED,
+        actor=actor,
+        approval=dict(approval),
+        created_at=now,
+        attempts=0,
+    )
 
 
 def claim(runtime: Runtime, run_id: int) -> Lease | None:
@@ -169,14 +176,26 @@ def _active(partner_id: str) -> Any:
 
 
 def _under_way(run: Run) -> str:
+    what = "Preview" if run.trigger == Trigger.PREVIEW else "Run"
     return (
-        f"Run {run.id} of this partner is under way (started {run.created_at:%d %b %Y, %H:%M:%S} UTC by {run.actor}, "
+        f"{what} {run.id} of this partner is under way (started {run.created_at:%d %b %Y, %H:%M:%S} UTC by {run.actor}, "
         f"{run.state}). Wait for it, or look at it with: cwportal log {run.id}"
     )
 
 
 def _is_silent(runtime: Runtime, seen: datetime, now: datetime) -> bool:
     return now - seen >= timedelta(seconds=runtime.config.lease)
+
+
+def _give_up(session: Session, runtime: Runtime, preview: Run, now: datetime) -> None:
+    """End a preview that nobody works on any more: an export is asked for, and takes nothing over from it."""
+    if not _is_silent(runtime, preview.heartbeat_at or preview.created_at, now):
+        raise RunUnderWay(_under_way(preview))
+    preview.state = RunState.FAILED
+    preview.error = "The preview was interrupted; make a new one."
+    preview.finished_at = now
+    preview.lease = None
+    session.flush()
 
 
 def _take_up(session: Session, runtime: Runtime, run: Run, token: str, now: datetime) -> Lease:
@@ -191,6 +210,8 @@ def _take(session: Session, runtime: Runtime, run: Run, token: str, now: datetim
     run.heartbeat_at = now
     run.state = RunState.READING
     run.started_at = run.started_at or now
+    run.planned_at = None
+    run.attempts += 1
     # Everything is planned anew: what was not tried goes, what failed no longer counts; intents without a known outcome stay and
     # are looked up first.
     mine = RunChange.run_id == run.id
@@ -201,7 +222,16 @@ def _take(session: Session, runtime: Runtime, run: Run, token: str, now: datetim
         .values(resolved_at=func.coalesce(RunChange.resolved_at, literal(now, Instant())), resolved_by_run=run.id)
     )
     session.execute(delete(RunAccount).where(RunAccount.run_id == run.id))
-    return Lease(run.id, run.partner_id, run.tenant, token, _end(runtime, now), resumed=resumed)
+    return Lease(
+        run.id,
+        run.partner_id,
+        run.tenant,
+        token,
+        _end(runtime, now),
+        resumed=resumed,
+        preview=run.trigger == Trigger.PREVIEW,
+        attempts=run.attempts,
+    )
 
 
 def _end(runtime: Runtime, now: datetime) -> datetime:
@@ -283,6 +313,15 @@ def enter(runtime: Runtime, lease: Lease, state: RunState) -> None:
         keep_out(session, lease, alone=True)
         confirm(session, lease, runtime.clock())
         session.execute(update(Run).where(Run.id == lease.run_id).values(state=state, heartbeat_at=runtime.clock()))
+
+
+def planned(runtime: Runtime, lease: Lease, numbers: Mapping[str, int]) -> None:
+    """Everything has been read and the plan is complete; `numbers` of its changes."""
+    with runtime.database.durable() as session:
+        keep_out(session, lease, alone=True)
+        confirm(session, lease, runtime.clock())
+        values = {"planned_at": runtime.clock(), "planned": dict(numbers), "heartbeat_at": runtime.clock()}
+        session.execute(update(Run).where(Run.id == lease.run_id).values(**values))
 
 
 def finish(session: Session, runtime: Runtime, lease: Lease, state: RunState, **columns: Any) -> None:

@@ -1,84 +1,162 @@
-"""Export settings of a partner: defaults, checks, and their translation for the core."""
+"""Export settings of a partner: defaults, what goes together, storing, and their translation for the core."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from decimal import Decimal, InvalidOperation
-from enum import StrEnum
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cwportal.billing.values import ExportSettings, Limits
 from cwportal.errors import UsageError
-from cwportal.models import Settings
+from cwportal.models import AuditEntry, Connection, Settings
 from cwportal.runtime import Runtime
-from cwportal.services import audit
-from cwportal.vocabulary import Adopt, Data, Drift, Ended, Frequency
+from cwportal.services import audit, settings_tables, settings_typed
+from cwportal.services.settings_typed import BadSettings, Parsed, as_text
+from cwportal.vocabulary import Adopt, Data, Drift, Ended, Frequency, Taxable
+
+_DEED = "settings"
+_NUMBERS = ("agreement_type_id", "product_type_id", "product_subcategory_id")
+_LOOKED_BACK = 200
+"""Entries of the history in which changes since an older version are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What a partner has chosen. `limit_*` in percent, None = the default of design section 5, rule 14."""
+    """What a partner has chosen. `limit_*` in percent (`limit_growth`: a factor), None = the default of design section 5, rule 14."""
 
     export: Frequency = Frequency.MANUAL
     time: str = "02:00"
     day: str = "1"
     timezone: str = "UTC"
     data: tuple[Data, ...] = (Data.PRODUCTS, Data.QUANTITY, Data.COST, Data.PRICE)
+    notifications: bool = False
     notify: tuple[str, ...] = ()
     ended: Ended = Ended.ZERO
     drift: Drift = Drift.OVERWRITE
     adopt: Adopt = Adopt.ASK
+    taxable: Taxable = Taxable.DEFAULT
     agreement_type_id: int | None = None
     product_type_id: int | None = None
     product_category_id: int | None = None
     product_subcategory_id: int | None = None
     limit_ended: Decimal | None = None
+    limit_ended_all: Decimal | None = None
     limit_change: Decimal | None = None
+    limit_growth: Decimal | None = None
 
     def for_core(self) -> ExportSettings:
-        """The part the planner needs. `limit_ended` holds for one account and for all of the partner."""
-        limits = Limits()
-        if self.limit_ended is not None:
-            limits = replace(limits, account_ended_percent=self.limit_ended, partner_ended_percent=self.limit_ended)
-        if self.limit_change is not None:
-            limits = replace(limits, partner_change_percent=self.limit_change)
-        return ExportSettings(frozenset(self.data), self.ended, self.drift, self.adopt, limits)
+        """The part the planner needs."""
+        own: dict[str, Any] = {
+            "account_ended_percent": self.limit_ended,
+            "partner_ended_percent": self.limit_ended_all,
+            "partner_change_percent": self.limit_change,
+            "growth_factor": self.limit_growth,
+        }
+        limits = replace(Limits(), **{name: value for name, value in own.items() if value is not None})
+        return ExportSettings(frozenset(self.data), self.ended, self.drift, self.adopt, limits, self.taxable)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Settings with the number of their last change by a person, 0 where nothing is stored."""
+
+    chosen: Chosen
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Meanwhile:
+    """What somebody else changed: field, text before and after."""
+
+    field: str
+    before: str
+    after: str
+    actor: str
+    at: datetime
+
+
+class SettingsChanged(UsageError):
+    """Somebody else has changed the settings since they were read. `changes` by field; `version` is the present one."""
+
+    def __init__(self, changes: Mapping[str, Meanwhile], version: int) -> None:
+        self.changes, self.version = dict(changes), version
+        super().__init__("Somebody else has changed these settings in the meantime. Nothing of yours was saved yet.")
 
 
 def get(runtime: Runtime, partner_id: str) -> Chosen:
     """What is stored, else the defaults in the partner's own time zone."""
-    partner = runtime.source.partner(partner_id)
+    return stored(runtime, partner_id).chosen
+
+
+def stored(runtime: Runtime, partner_id: str) -> Stored:
+    """The same with its version."""
+    default = _default(runtime, partner_id)
     with runtime.database.read() as session:
         row = session.get(Settings, partner_id)
-        return Chosen(timezone=partner.timezone) if row is None else _chosen(row)
+        return Stored(default, 0) if row is None else Stored(_chosen(row), row.version)
 
 
-def update(runtime: Runtime, partner_id: str, given: Mapping[str, str], *, actor: str) -> Chosen:
-    """Change the settings named in `given` (field of Chosen -> text as typed); UsageError names the field."""
-    default = Chosen(timezone=runtime.source.partner(partner_id).timezone)
-    parsed = {name: _PARSERS[name](text.strip()) for name, text in given.items()}
+def update(
+    runtime: Runtime, partner_id: str, given: Mapping[str, str], *, actor: str, version: int | None = None
+) -> Chosen:
+    """Change the settings named in `given` (field of Chosen -> text as typed).
+
+    Raises BadSettings with a sentence for each field, and SettingsChanged where `version` is given and is not the present one.
+    """
+    parsed = settings_typed.parse(given)
     with runtime.database.write() as session:
-        row = session.get(Settings, partner_id, with_for_update=True)
-        before = default if row is None else _chosen(row)
-        after = replace(before, **parsed)
-        _put(session, row or Settings(partner_id=partner_id), after)
-        changed = {name: str(given[name]) for name in given if getattr(before, name) != getattr(after, name)}
-        if changed:
-            audit.record(session, runtime, partner_id, actor, "settings", **changed)
+        return _put(session, runtime, partner_id, parsed, actor=actor, version=version)
+
+
+def update_in(session: Session, runtime: Runtime, partner_id: str, given: Mapping[str, str], *, actor: str) -> Chosen:
+    """The same in a transaction of the caller's."""
+    return _put(session, runtime, partner_id, settings_typed.parse(given), actor=actor, version=None)
+
+
+def check(runtime: Runtime, partner_id: str, given: Mapping[str, str]) -> Chosen:
+    """What the settings would be; nothing is stored. Raises BadSettings."""
+    default, parsed = _default(runtime, partner_id), settings_typed.parse(given)
+    with runtime.database.read() as session:
+        row = session.get(Settings, partner_id)
+        return _together(session, partner_id, default if row is None else _chosen(row), parsed)
+
+
+def _put(
+    session: Session, runtime: Runtime, partner_id: str, parsed: Parsed, *, actor: str, version: int | None
+) -> Chosen:
+    row = session.get(Settings, partner_id, with_for_update=True)
+    before = _default(runtime, partner_id) if row is None else _chosen(row)
+    present = 0 if row is None else row.version
+    if version is not None and version != present and not parsed.problems:
+        raise SettingsChanged(_since(session, partner_id, version), present)
+    after = _together(session, partner_id, before, parsed)
+    if row is None:
+        row = Settings(partner_id=partner_id, version=0)
+    changes = {
+        field.name: [as_text(getattr(before, field.name)), as_text(getattr(after, field.name))]
+        for field in fields(Chosen)
+        if getattr(before, field.name) != getattr(after, field.name)
+    }
+    if changes or not row.version:
+        row.version += 1
+        _fill(session, row, after)
+        audit.record(session, runtime, partner_id, actor, _DEED, version=row.version, changes=changes)
     return after
 
 
 def remember_product_place(
     runtime: Runtime, partner_id: str, *, product_type_id: int, category_id: int | None, subcategory_id: int
 ) -> None:
-    """Keep the ids of the product type and subcategory chosen or created for our products."""
-    default = Chosen(timezone=runtime.source.partner(partner_id).timezone)
+    """Keep the ids of the product type and subcategory chosen or created for our products. No change by a person: the version stays."""
+    default = _default(runtime, partner_id)
     with runtime.database.write() as session:
+        if session.get(Connection, partner_id) is None:  # disabled meanwhile: nothing of it is kept
+            return
         row = session.get(Settings, partner_id, with_for_update=True)
         chosen = replace(
             default if row is None else _chosen(row),
@@ -86,119 +164,94 @@ def remember_product_place(
             product_category_id=category_id,
             product_subcategory_id=subcategory_id,
         )
-        _put(session, row or Settings(partner_id=partner_id), chosen)
+        _fill(session, row or Settings(partner_id=partner_id, version=1), chosen)
 
 
-def _put(session: Session, row: Settings, chosen: Chosen) -> None:
+def notes(chosen: Chosen) -> list[str]:
+    """What a choice means that may surprise: true sentences for a person, none for the usual one."""
+    data, found = set(chosen.data), []
+    if data == {Data.USERS}:
+        return ["Only the lists of users are attached: no line of an agreement is written."]
+    lines = data & {Data.QUANTITY, Data.COST, Data.PRICE}
+    if Data.PRODUCTS not in data:
+        found.append("Without Products nothing new is created: only lines that are there already are updated.")
+    if Data.PRODUCTS in data and Data.QUANTITY not in data:
+        found.append("Without Product quantity new lines get the quantity 0, and bill nothing until somebody sets it.")
+    if Data.QUANTITY not in data and chosen.ended is Ended.ZERO:
+        found.append(
+            "Without Product quantity a line whose SKU is no longer used keeps billing: setting its quantity to 0 is not exported. "
+            "Cancelling it at the end of the month is."
+        )
+    if Data.PRODUCTS in data and not {Data.COST, Data.PRICE} <= data:
+        missing = " and ".join(word for word, kind in (("price", Data.PRICE), ("cost", Data.COST)) if kind not in data)
+        found.append(f"New lines take the {missing} of ConnectWise's catalog, because {missing} is not exported.")
+    if lines and not {Data.COST, Data.PRICE} <= data:
+        found.append(
+            "If one SKU is billed at several prices or costs, its lines cannot be told apart, and that account waits."
+        )
+    return found
+
+
+def _together(session: Session, partner_id: str, before: Chosen, parsed: Parsed) -> Chosen:
+    """The settings with what was given; BadSettings if something in it is wrong, or does not go with the rest."""
+    values, problems = dict(parsed.values), dict(parsed.problems)
+    if any(values.get(name) is not None for name in _NUMBERS):
+        tables = settings_tables.read(session, partner_id)
+        problems |= tables.problems(
+            {name: values.get(name) for name in _NUMBERS if values.get(name) != getattr(before, name)}
+        )
+        if category_id := tables.category_of(values.get("product_subcategory_id")):
+            values["product_category_id"] = category_id
+    if values.get("product_subcategory_id", 0) is None:
+        values["product_category_id"] = None
+    after = replace(before, **values)
+    if after.notifications and not after.notify and not {"notify", "notifications"} & problems.keys():
+        problems["notify"] = (
+            "Notifications are allowed and nobody is chosen; choose at least one contact, or do not allow them."
+        )
+    if problems:
+        raise BadSettings(problems)
+    return after
+
+
+def _since(session: Session, partner_id: str, version: int) -> dict[str, Meanwhile]:
+    """Changes later than `version`, from the history: before the first and after the last of them, by field."""
+    query = select(AuditEntry).where(AuditEntry.partner_id == partner_id, AuditEntry.action == _DEED)
+    entries = session.scalars(query.order_by(AuditEntry.id.desc()).limit(_LOOKED_BACK))
+    found: dict[str, Meanwhile] = {}
+    for entry in reversed([one for one in entries if one.detail.get("version", 0) > version]):
+        for name, (before, after) in entry.detail["changes"].items():
+            first = found[name].before if name in found else before
+            found[name] = Meanwhile(name, first, after, entry.actor, entry.at)
+    return {name: change for name, change in found.items() if change.before != change.after}
+
+
+def _default(runtime: Runtime, partner_id: str) -> Chosen:
+    return Chosen(timezone=runtime.source.partner(partner_id).timezone)
+
+
+def _fill(session: Session, row: Settings, chosen: Chosen) -> None:
     for field in fields(Chosen):
         value = getattr(chosen, field.name)
         setattr(row, field.name, list(value) if isinstance(value, tuple) else value)
     session.add(row)
 
 
+_KINDS: dict[str, Any] = {
+    "export": Frequency,
+    "ended": Ended,
+    "drift": Drift,
+    "adopt": Adopt,
+    "taxable": Taxable,
+    "data": lambda words: tuple(Data(word) for word in words),
+    "notify": tuple,
+}
+
+
 def _chosen(row: Settings) -> Chosen:
     return Chosen(
-        export=Frequency(row.export),
-        time=row.time,
-        day=row.day,
-        timezone=row.timezone,
-        data=tuple(Data(word) for word in row.data),
-        notify=tuple(row.notify),
-        ended=Ended(row.ended),
-        drift=Drift(row.drift),
-        adopt=Adopt(row.adopt),
-        agreement_type_id=row.agreement_type_id,
-        product_type_id=row.product_type_id,
-        product_category_id=row.product_category_id,
-        product_subcategory_id=row.product_subcategory_id,
-        limit_ended=row.limit_ended,
-        limit_change=row.limit_change,
+        **{
+            field.name: _KINDS.get(field.name, lambda value: value)(getattr(row, field.name))
+            for field in fields(Chosen)
+        }
     )
-
-
-def _one_of(name: str, kind: type[StrEnum]) -> Any:
-    def parse(text: str) -> Any:
-        try:
-            return kind(text.lower())
-        except ValueError:
-            raise UsageError(f"{name} is {text!r}; choose one of: {', '.join(kind)}.") from None
-
-    return parse
-
-
-def _time(text: str) -> str:
-    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text):
-        raise UsageError(f"time is {text!r}; write it like 02:00 or 14:30.")
-    return text
-
-
-def _day(text: str) -> str:
-    if text.lower() == "last":
-        return "last"
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 31:
-        raise UsageError(f"day is {text!r}; write a day of the month from 1 to 31, or last.")
-    return str(int(text))
-
-
-def _timezone(text: str) -> str:
-    try:
-        ZoneInfo(text)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise UsageError(f"timezone {text!r} is not known; write it like America/New_York or Europe/Berlin.") from None
-    return text
-
-
-def _data(text: str) -> tuple[Data, ...]:
-    parse = _one_of("data", Data)
-    chosen = {parse(word.strip()) for word in text.split(",") if word.strip()}
-    if not chosen:
-        raise UsageError(f"data is empty; choose from: {', '.join(Data)}.")
-    return tuple(word for word in Data if word in chosen)
-
-
-def _notify(text: str) -> tuple[str, ...]:
-    addresses = tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
-    for address in addresses:
-        if not re.fullmatch(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+", address):
-            raise UsageError(f"notify: {address!r} is not an e-mail address.")
-    return addresses
-
-
-def _percent(name: str) -> Any:
-    def parse(text: str) -> Decimal | None:
-        if text.lower() in {"", "default"}:
-            return None
-        try:
-            value = Decimal(text.removesuffix("%").strip())
-        except InvalidOperation:
-            value = Decimal(-1)
-        if not value.is_finite() or not 0 <= value <= 1000:
-            raise UsageError(f"{name} is {text!r}; write a percentage from 0 to 1000, such as 30.")
-        return value
-
-    return parse
-
-
-def _record_id(name: str) -> Any:
-    def parse(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or int(text) < 1:
-            raise UsageError(f"{name} is {text!r}; write the number of the record in ConnectWise.")
-        return int(text)
-
-    return parse
-
-
-_PARSERS: dict[str, Any] = {
-    "export": _one_of("export", Frequency),
-    "time": _time,
-    "day": _day,
-    "timezone": _timezone,
-    "data": _data,
-    "notify": _notify,
-    "ended": _one_of("ended", Ended),
-    "drift": _one_of("drift", Drift),
-    "adopt": _one_of("adopt", Adopt),
-    "agreement_type_id": _record_id("agreement-type"),
-    "limit_ended": _percent("limit-ended"),
-    "limit_change": _percent("limit-change"),
-}

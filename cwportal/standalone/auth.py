@@ -10,15 +10,15 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from flask import Flask, request, session
+from flask import Flask, current_app, request, session
 from flask.sessions import SecureCookieSessionInterface
+from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, current_user, login_user, logout_user  # type: ignore[import-untyped]
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 
 from cwportal.config import Config
-from cwportal.standalone.source import READ_ONLY
+from cwportal.standalone import staff
 from cwportal.standalone.staff import Staff
-from cwportal.standalone.tables import StaffRow
 from cwportal.vocabulary import Role
 
 KEY_FILE = "session_key"
@@ -26,6 +26,7 @@ KEY_FILE = "session_key"
 _RANKS = {Role.VIEWER: 0, Role.BILLING: 1, Role.ADMIN: 2}
 _SIGNED_IN = timedelta(hours=12)
 """After this a cookie is not accepted any more, wherever it has got to."""
+_GENERATION = "portal_generation"
 _UNSEEN = 33
 """Characters up to the space, which browsers drop from addresses, begin below this."""
 
@@ -69,14 +70,15 @@ def protect(app: Flask, engine: Engine, config: Config) -> None:
 
     @manager.user_loader  # type: ignore[untyped-decorator]
     def load(email: str) -> Person | None:
-        found = _staff(engine, email)
-        return None if found is None else Person(found)
+        found = staff.find(engine, email)
+        return None if found is None or found.generation != session.get(_GENERATION, 0) else Person(found)
 
 
-def begin(staff: Staff) -> None:
-    """Sign in; nothing of a former session stays."""
+def begin(found: Staff) -> None:
+    """Sign in; nothing of a former session stays. It ends when the person's password changes."""
     session.clear()
-    login_user(Person(staff))
+    session[_GENERATION] = found.generation
+    login_user(Person(found))
 
 
 def end() -> None:
@@ -92,20 +94,27 @@ def person() -> Staff | None:
 
 def partner_of() -> str | None:
     """For the plugin: their partner."""
-    staff = person()
-    return staff.partner_id if staff else None
+    found = person()
+    return found.partner_id if found else None
 
 
 def may(role: str) -> bool:
     """For the plugin: whether they have the role, or a higher one."""
-    staff = person()
-    return staff is not None and _RANKS[staff.role] >= _RANKS[Role(role)]
+    found = person()
+    return found is not None and _RANKS[found.role] >= _RANKS[Role(role)]
 
 
 def actor_of() -> str:
     """For the plugin: their address."""
-    staff = person()
-    return staff.email if staff else "nobody"
+    found = person()
+    return found.email if found else "nobody"
+
+
+def unauthorized() -> ResponseReturnValue:
+    """Off to signing in, and back here afterwards."""
+    manager: LoginManager = current_app.login_manager  # type: ignore[attr-defined]
+    answer: ResponseReturnValue = manager.unauthorized()
+    return answer
 
 
 def local(target: str | None) -> str | None:
@@ -116,13 +125,6 @@ def local(target: str | None) -> str | None:
         return None
     parts = urlsplit(target)
     return None if parts.scheme or parts.netloc else target
-
-
-def _staff(engine: Engine, email: str) -> Staff | None:
-    query = select(StaffRow.email, StaffRow.partner_id, StaffRow.role).where(StaffRow.email == email)
-    with engine.execution_options(**READ_ONLY).connect() as connection:
-        row = connection.execute(query).one_or_none()
-    return None if row is None else Staff(row.email, row.partner_id, Role(row.role))
 
 
 def _keys(config: Config) -> list[str]:

@@ -116,6 +116,10 @@ class _RowCheck:
             self.partners.add(partner)
             if kind == "partners":
                 known.partners.add(partner)
+            elif known.only is not None and partner != known.only:
+                good = False
+                reason = f"{quoted(partner)} is not your partner id; every row must say {quoted(known.only)}"
+                self._problems.add(self._spec.file, reason, line=line, column="partner_id")
             elif not known.has_partner(partner):
                 good = self._unknown(line, "partner_id", f"no partner {quoted(partner)}", "partners")
             elif account is not None and kind != "accounts" and not known.has_account(partner, account):

@@ -13,16 +13,17 @@ class Known:
     """Partners, SKUs and accounts that exist.
 
     Keys of rows that are bad for another reason count as existing, and a kind whose file could not be read is taken
-    as complete, so that one mistake is not reported a thousand times.
+    as complete, so that one mistake is not reported a thousand times. `only`: no other partner may be named.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, only: str | None = None) -> None:
         self._engine = engine.execution_options(**READ_ONLY)
+        self.only = only
         self.unreadable: set[str] = set()
         self._stored: dict[str, set[str]] = {}
         self.accounts: dict[str, set[str]] = {}
         with self._engine.connect() as connection:
-            self.partners = set(connection.scalars(select(PartnerRow.id)))
+            self.partners = {only} if only is not None else set(connection.scalars(select(PartnerRow.id)))
             self.skus = set(connection.scalars(select(ProductRow.sku)))
 
     def has_partner(self, partner_id: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,17 +28,25 @@ class LoadReport:
     ignored: tuple[str, ...] = ()
 
 
-def load(engine: Engine, directory: Path, progress: Progress | None = None) -> LoadReport:
+def load(
+    engine: Engine,
+    directory: Path,
+    progress: Progress | None = None,
+    *,
+    actor: str = "cwportal load",
+    only: str | None = None,
+) -> LoadReport:
     """Replace the portal's data with the files of `directory`, for the partners named in each of them.
 
     Partners, products and accounts are updated in place (accounts that accounts.csv leaves out are removed), prices,
     charges and users are replaced. Nothing is written unless every row of every file is good: BadFile names those
-    that are not. Readers see everything old until everything is new. `progress` is called as work goes on.
+    that are not. Readers see everything old until everything is new. `progress` is called as work goes on. `actor` stands
+    in the history of prices. `only`: rows of other partners than this one are refused.
     """
     files = _files(directory)
     report = progress or (lambda *_: None)
     problems = Problems()
-    known = Known(engine)
+    known = Known(engine, only=only)
     spools: dict[str, Spool] = {}
     partners: dict[str, set[str]] = {}
     with TemporaryDirectory(prefix="cwportal-load-") as folder, ExitStack() as stack:
@@ -56,7 +65,7 @@ def load(engine: Engine, directory: Path, progress: Progress | None = None) -> L
         problems.raise_if_any()
         try:
             with engine.begin() as connection:
-                write(connection, spools, partners, report)
+                write(connection, spools, partners, report, actor=actor, now=int(time.time()))
         except IntegrityError as error:
             raise UsageError(
                 "The portal's data were changed by somebody else while the files were checked, and the files do not "

@@ -1,4 +1,4 @@
-"""Pages of the portal itself: sign-in, sign-out, and home, which is the integration."""
+"""Pages of the portal itself: the parent of all, signing in and out, and home, which is the integration."""
 
 from __future__ import annotations
 
@@ -6,51 +6,63 @@ import time
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_wtf import FlaskForm  # type: ignore[import-untyped]
 from sqlalchemy import Engine
-from wtforms import PasswordField, StringField  # type: ignore[import-untyped]
-from wtforms.validators import InputRequired, Length  # type: ignore[import-untyped]
+from werkzeug.exceptions import HTTPException
 
 from cwportal.plugin import with_headers
-from cwportal.standalone import attempts, auth, staff
+from cwportal.standalone import access, attempts, auth, shown, staff
+from cwportal.standalone.forms import ROLES, Press, SignIn
+from cwportal.standalone.views import accounts, imports, password, pricing
+from cwportal.standalone.views import staff as staff_views
+from cwportal.vocabulary import Role
 
 BASE = "portal/base.html"
+price_url = pricing.price_url
 
 _HOME = "cwportal.exports.status"
-
-
-class _Form(FlaskForm):  # type: ignore[misc]  # flask_wtf has no types
-    """With the token against requests from other sites, always."""
-
-    class Meta(FlaskForm.Meta):  # type: ignore[misc]
-        csrf = True
-
-
-class SignIn(_Form):
-    """E-mail address and password."""
-
-    email = StringField("E-mail address", [InputRequired("Type your e-mail address."), Length(max=300)])
-    password = PasswordField("Password", [InputRequired("Type your password."), Length(max=staff.LONGEST_PASSWORD)])
-
-
-class SignOut(_Form):
-    """Nothing but the token."""
+_BAR = (
+    ("Accounts", "portal.accounts_list", ("portal.account", "portal.imports"), Role.VIEWER),
+    ("Products & Pricing", "portal.retail", ("portal.pricing", "portal.retail"), Role.VIEWER),
+    ("Integration", _HOME, ("cwportal.",), Role.VIEWER),
+    ("Staff", "portal.staff_list", ("portal.staff",), Role.ADMIN),
+)
+"""Label, where it leads, what the endpoints of its pages begin with, and who sees it."""
+_REFUSALS = {
+    400: (
+        "Nothing was changed",
+        "The page was open too long, or something in it was not ours. Load it again and repeat.",
+    ),
+    403: (
+        "This is not open to you",
+        "Your role does not include it. An administrator of your company can change that.",
+    ),
+    404: ("There is no such page", "It may have been removed, or the address has a slip."),
+    405: ("There is no such page", "This address is only for a button. Start from the bar above."),
+    413: ("This is too large", "Nothing was changed. Split the file into smaller ones, or ask the portal's operator."),
+}
 
 
 def blueprint(engine: Engine) -> Blueprint:
     """The portal's pages; signing in looks into `engine`."""
     portal = Blueprint("portal", __name__, template_folder="templates")
+    portal.before_app_request(access.first_a_password)
+    portal.before_request(access.guard)
     portal.after_request(with_headers)
-
-    @portal.app_context_processor
-    def known() -> dict[str, object]:
-        return {"portal_person": auth.person, "portal_sign_out": SignOut}
+    portal.app_context_processor(_known)
+    for code in _REFUSALS:
+        portal.register_error_handler(code, _refused)
+    for code in (404, 405):  # also where no blueprint is asked
+        portal.app_errorhandler(code)(_nowhere)
+    for noun in (accounts, pricing, staff_views, password, imports):
+        noun.register(portal, engine)
 
     @portal.get("/")
+    @access.everybody
     def home() -> ResponseReturnValue:
         return redirect(url_for(_HOME))
 
     @portal.route("/sign-in", methods=["GET", "POST"])
+    @access.everybody
     def sign_in() -> ResponseReturnValue:
         target = auth.local(request.args.get("next")) or url_for(_HOME)
         if auth.person() is not None:
@@ -69,8 +81,9 @@ def blueprint(engine: Engine) -> Blueprint:
         return redirect(target, 303)
 
     @portal.post("/sign-out")
+    @access.everybody
     def sign_out() -> ResponseReturnValue:
-        if SignOut().validate_on_submit():
+        if Press().validate_on_submit():
             auth.end()
             flash("You are signed out.", "ok")
             return redirect(url_for(".sign_in"), 303)
@@ -79,8 +92,45 @@ def blueprint(engine: Engine) -> Blueprint:
     return portal
 
 
+def _known() -> dict[str, object]:
+    """What every template of the application knows of the portal."""
+    return {
+        "portal_person": auth.person,
+        "portal_press": Press,
+        "portal_roles": ROLES,
+        "portal_bar": _bar,
+        "portal_may": auth.may,
+        "portal_anchor": pricing.anchor,
+        "shown": shown,
+    }
+
+
+def _bar() -> list[tuple[str, str, str]]:
+    """(label, address, aria-current) of what the person may open."""
+    here = request.endpoint or ""
+    return [
+        (label, url_for(to), "page" if here == to else "true" if here.startswith(begin) else "")
+        for label, to, begin, role in _BAR
+        if auth.may(role)
+    ]
+
+
 def _form(form: SignIn, trouble: str | None, code: int) -> Response:
     response = Response(render_template("portal/sign_in.html", form=form, trouble=trouble), code)
     if code == 429:
         response.headers["Retry-After"] = str(attempts.WINDOW)
     return response
+
+
+def _refused(error: HTTPException) -> ResponseReturnValue:
+    code = error.code or 500
+    title, sentence = _REFUSALS[code]
+    return render_template("portal/refused.html", title=title, sentence=sentence), code
+
+
+def _nowhere(error: HTTPException) -> ResponseReturnValue:
+    """No page of anybody's stands at this address."""
+    page, code = _REFUSALS[error.code or 404], error.code or 404
+    headers = {"Allow": ", ".join(error.valid_methods or ())} if hasattr(error, "valid_methods") else {}
+    response = Response(render_template("portal/refused.html", title=page[0], sentence=page[1]), code, headers)
+    return with_headers(response)

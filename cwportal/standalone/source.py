@@ -15,6 +15,9 @@ from cwportal.vocabulary import AccountStatus
 ACCOUNTS_PER_READ = 100
 """Accounts whose charges are held in memory at once while they are streamed."""
 
+USERS_PER_READ = 1_000
+"""Users of an account that are held in memory at once."""
+
 READ_ONLY = {"cwportal_read_only": True}
 """Execution option of a connection that only reads: the engine need not take the write lock of SQLite for it."""
 
@@ -72,10 +75,7 @@ class StandaloneSource:
                 found = _charges(connection, partner_id, batch)
                 after = _revision(connection, partner_id)
             if current != after or (revision is not None and revision != current):
-                raise SourceIncomplete(
-                    f"The portal's data of partner {partner_id} were loaded anew while they were being read. "
-                    "Nothing was planned from the mixture; start again."
-                )
+                raise _changed(partner_id)
             revision = current
             for account_id in batch:
                 yield account_id, found[account_id]
@@ -83,21 +83,36 @@ class StandaloneSource:
             self.partner(partner_id)
 
     def users(self, partner_id: str, account_id: str) -> Iterator[User]:
-        """The users of one account by e-mail address; SourceIncomplete if there is no such account."""
+        """Stream the users of one account by e-mail address; SourceIncomplete if there is no such account.
+
+        Holds `USERS_PER_READ` at a time. Raises SourceIncomplete also when the partner's data change under the stream.
+        """
+        with self._engine.connect() as connection:
+            revision = _revision(connection, partner_id)
+            _require(connection, partner_id, [account_id])
+        return self._users(partner_id, account_id, revision)
+
+    def _users(self, partner_id: str, account_id: str, revision: int) -> Iterator[User]:
         row = AccountUserRow
         query = (
             select(row.email, row.display_name, row.status, row.services)
             .where(row.partner_id == partner_id, row.account_id == account_id)
             .order_by(row.email)
+            .limit(USERS_PER_READ)
         )
-        with self._engine.connect() as connection:
-            _partner(connection, partner_id)
-            _require(connection, partner_id, [account_id])
-            users = [
-                User(email, display_name, status, tuple(services.split(";")) if services else ())
-                for email, display_name, status, services in connection.execute(query)
-            ]
-        return iter(users)
+        part = query
+        while True:
+            with self._engine.connect() as connection:
+                before = _revision(connection, partner_id)
+                found = connection.execute(part).all()
+                after = _revision(connection, partner_id)
+            if not revision == before == after:
+                raise _changed(partner_id)
+            for email, display_name, status, services in found:
+                yield User(email, display_name, status, tuple(services.split(";")) if services else ())
+            if len(found) < USERS_PER_READ:
+                return
+            part = query.where(row.email > found[-1].email)
 
     def contacts(self, partner_id: str) -> Sequence[Contact]:
         """The partner's people who can sign in, by e-mail address."""
@@ -123,6 +138,13 @@ def _revision(connection: Connection, partner_id: str) -> int:
     if revision is None:
         raise UnknownPartner(f'There is no partner "{partner_id}" in the portal.')
     return revision
+
+
+def _changed(partner_id: str) -> SourceIncomplete:
+    return SourceIncomplete(
+        f"The portal's data of partner {partner_id} were loaded anew while they were being read. "
+        "Nothing was planned from the mixture; start again."
+    )
 
 
 def _require(connection: Connection, partner_id: str, account_ids: Sequence[str]) -> None:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     MetaData,
     String,
     TypeDecorator,
+    false,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -120,6 +121,38 @@ class PriceRow(Base):
     unit_price: Mapped[Decimal] = mapped_column(ExactDecimal)
 
 
+class PriceChangeRow(Base):
+    """One change of a retail price: who made it and when. A price that is None was not there, or is there no longer."""
+
+    __tablename__ = "portal_price_change"
+    __table_args__ = (Index(None, "partner_id", "sku", "id"), Index(None, "partner_id", "id"))
+
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    partner_id: Mapped[str] = mapped_column(ForeignKey(PartnerRow.id))
+    sku: Mapped[str] = mapped_column(ForeignKey(ProductRow.sku))
+    at: Mapped[int] = mapped_column(BigInteger)
+    """Seconds since 1970."""
+    actor: Mapped[str]
+    before: Mapped[Decimal | None] = mapped_column(ExactDecimal)
+    after: Mapped[Decimal | None] = mapped_column(ExactDecimal)
+
+
+class UsageRow(Base):
+    """What the charges of a partner come to for one SKU, so that no page reads all charges. Written with every load of charges.
+
+    `retail_` counts only charges without a price of their own, which take the partner's retail price.
+    """
+
+    __tablename__ = "portal_usage"
+
+    partner_id: Mapped[str] = mapped_column(ForeignKey(PartnerRow.id), primary_key=True)
+    sku: Mapped[str] = mapped_column(ForeignKey(ProductRow.sku), primary_key=True)
+    accounts: Mapped[int]
+    retail_accounts: Mapped[int]
+    retail_quantity: Mapped[Decimal] = mapped_column(ExactDecimal)
+    retail_cost: Mapped[Decimal] = mapped_column(ExactDecimal)
+
+
 class ChargeRow(Base):
     """One row of what an account uses. Several rows per account and SKU are normal; `id` keeps the file's order.
 
@@ -156,7 +189,11 @@ class AccountUserRow(Base):
 
 
 class StaffRow(Base):
-    """Somebody at the partner who signs in to the portal. One e-mail address is one login in the whole portal."""
+    """Somebody at the partner who signs in to the portal. One e-mail address is one login in the whole portal.
+
+    A session is good as long as `generation` is what it was when the person signed in. `must_change`: the password was
+    chosen by somebody else.
+    """
 
     __tablename__ = "portal_staff"
     __table_args__ = (CheckConstraint("role IN (" + ", ".join(f"'{role}'" for role in Role) + ")", name="role"),)
@@ -166,6 +203,8 @@ class StaffRow(Base):
     password_hash: Mapped[str]
     partner_id: Mapped[str] = mapped_column(ForeignKey(PartnerRow.id), index=True)
     role: Mapped[str]
+    generation: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    must_change: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class AttemptRow(Base):

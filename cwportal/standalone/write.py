@@ -6,19 +6,17 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, text, update
+from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from cwportal.standalone import prices, usage
 from cwportal.standalone.check import Progress
 from cwportal.standalone.columns import FILES, FileSpec
+from cwportal.standalone.serial import lock
 from cwportal.standalone.spool import Spool
 from cwportal.standalone.tables import AccountRow, AccountUserRow, Base, ChargeRow, PartnerRow, PriceRow, ProductRow
 
 _IDS_PER_STATEMENT = 500
-
-_LOCK = 7_406_215_002
-"""Advisory lock of PostgreSQL: a load must see the rows that another one wrote, or both sets of charges would stay.
-SQLite has one writer at a time anyway."""
 
 _TABLES: dict[str, type[Base]] = {
     "partners": PartnerRow,
@@ -37,14 +35,20 @@ _MERGED = ("partners", "products", "accounts")
 
 
 def write(
-    connection: Connection, spools: Mapping[str, Spool], partners: Mapping[str, set[str]], progress: Progress
+    connection: Connection,
+    spools: Mapping[str, Spool],
+    partners: Mapping[str, set[str]],
+    progress: Progress,
+    *,
+    actor: str,
+    now: int,
 ) -> None:
-    """Replace what the files hold, within the caller's transaction.
+    """Replace what the files hold, within the caller's transaction; `actor` changed the prices among it.
 
     `spools` has one entry per kind of file that was present, `partners` the partners named in each.
     """
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+    lock(connection)
+    former = {key: prices.of_partner(connection, key) for key in sorted(partners.get("prices", ()))}
     specs = {spec.kind: spec for spec in FILES if spec.kind in spools}
     for kind in specs:
         if kind not in _MERGED:
@@ -57,9 +61,23 @@ def write(
     for kind, spec in specs.items():
         if kind not in _MERGED:
             _insert(connection, spec, spools[kind], progress)
+    for partner_id, before in former.items():
+        _remember(connection, partner_id, before, actor=actor, now=now)
+    if "charges" in specs:
+        usage.renew(connection, partners["charges"])
     touched = sorted(set().union(*partners.values()))
     for some in _parts(touched):
         connection.execute(update(PartnerRow).where(PartnerRow.id.in_(some)).values(revision=PartnerRow.revision + 1))
+
+
+def _remember(connection: Connection, partner_id: str, before: Mapping[str, Decimal], *, actor: str, now: int) -> None:
+    after = prices.of_partner(connection, partner_id)
+    made = [
+        prices.Change(sku, now, actor, before.get(sku), after.get(sku))
+        for sku in sorted(before.keys() | after.keys())
+        if before.get(sku) != after.get(sku)
+    ]
+    prices.remember(connection, partner_id, made)
 
 
 def _insert(connection: Connection, spec: FileSpec, spool: Spool, progress: Progress) -> None:

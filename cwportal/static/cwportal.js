@@ -1,17 +1,62 @@
-// Numbers of an export under way, every two seconds; without this the page has its link "Update".
+// Small helps for every page; all of them work without this.
 "use strict";
 (() => {
+  const KEPT = "cwportal-messages";
+  const messages = document.querySelector(".cw-flashes");
+
+  // Messages outlive a reload that the page does by itself; nobody can have read them in that time.
+  const reload = (more) => {
+    try {
+      sessionStorage.setItem(KEPT, (messages ? messages.innerHTML : "") + more);
+    } catch {
+      // Storage is switched off: the page reloads without them.
+    }
+    location.reload();
+  };
+  if (messages) {
+    try {
+      messages.insertAdjacentHTML("afterbegin", sessionStorage.getItem(KEPT) || "");
+      sessionStorage.removeItem(KEPT);
+    } catch {
+      // As above.
+    }
+    for (const button of messages.querySelectorAll("[data-cw-dismiss]")) {
+      button.hidden = false;
+      button.addEventListener("click", () => {
+        button.closest(".flash").remove();
+        document.getElementById("main")?.focus();
+      });
+    }
+    const first = messages.querySelector(".flash");
+    if (first && !location.hash) {
+      first.focus();
+    }
+  }
+
+  // Numbers of an export under way, every two seconds; without this the page has its link "Update".
   const live = document.querySelector("[data-cw-poll]");
   if (live) {
+    const said = document.querySelector("[data-cw-said]");
+    let spoken = 0;
     const look = async () => {
       try {
         const answer = await fetch(live.dataset.cwPoll, { headers: { "X-Requested-With": "fetch" }, redirect: "error" });
+        const text = await answer.text();
         if (answer.headers.has("X-Export-Ended")) {
-          location.reload();
+          reload(text);
           return;
         }
         if (answer.ok) {
-          live.innerHTML = await answer.text();
+          const inside = live.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+          live.innerHTML = text;
+          if (inside) {
+            live.querySelector(`[href="${CSS.escape(inside)}"]`)?.focus();
+          }
+          const now = Date.now();
+          if (said && now - spoken > 15000) {
+            spoken = now;
+            said.textContent = live.querySelector("[data-cw-say]")?.textContent || "";
+          }
         }
       } catch {
         // The portal is away for a moment: the numbers stay, and say as of when they are.
@@ -20,10 +65,17 @@
     };
     setTimeout(look, 2000);
   }
+
   // A second press while the first is on its way sends nothing.
   for (const form of document.querySelectorAll("form[data-cw-once]")) {
     form.addEventListener("submit", () => {
       setTimeout(() => form.querySelectorAll("button").forEach((button) => { button.disabled = true; }));
     });
   }
+  // Back from another page by the browser's button: what was pressed can be pressed again.
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) {
+      location.reload();
+    }
+  });
 })();

@@ -30,7 +30,7 @@ def test_undecided_is_asked_line_by_line_with_what_it_bills() -> None:
         ("existing_lines", 9, 5),
     ]
     for one in result.findings:
-        assert f"cwportal decide --partner … --account A --line {one.addition_id} use|end:DATE|leave" in one.message
+        assert f"cwportal decide --partner … --account A --line {one.addition_id} use|end:DATE|leave" == one.command
     assert "21.00 a month" in result.findings[0].message
 
 

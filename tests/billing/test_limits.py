@@ -42,7 +42,7 @@ def test_ended_lines_of_an_account(live: int, ended: int, held: bool) -> None:
     for one in found:
         assert (one.severity, one.effect) == (Severity.HOLD, Effect.ACCOUNT)
         assert f"{ended} of {live} lines" in one.message
-        assert "--approve" in one.message
+        assert "--approve" in (one.command or "")
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_change_of_the_monthly_total(plans: list[AccountPlan], held: bool) -> No
 
 def test_the_message_says_both_totals_and_the_limit() -> None:
     (found,) = limit_partner([billing("1000", "2000.5")], LIMITS)
-    for words in ("1,000.00", "2,000.50", "25 %", "--approve"):
+    for words in ("1,000.00", "2,000.50", "25 %"):
         assert words in found.message
     assert found.amount == d("1000.5")
 

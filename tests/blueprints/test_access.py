@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Blueprint, Flask
 from flask_login import LoginManager, UserMixin
+from sqlalchemy import inspect, select, table, text
+from werkzeug.test import TestResponse
 
 from cwportal.blueprints import access
 from cwportal.errors import ConfigurationError
@@ -16,50 +20,105 @@ from tests.blueprints.portal import MINE, OTHER, PREFIX, Portal, token
 from tests.support.portal import MemorySource
 
 ROUTES = {
-    # endpoint: (method, path, viewer, billing, admin, other partner)
-    "cwportal.exports.status": ("GET", "/", 200, 200, 200, 200),
-    "cwportal.exports.start": ("POST", "/exports", 403, 303, 303, 303),
-    "cwportal.exports.log": ("GET", "/exports/{run}", 200, 200, 200, 404),
-    "cwportal.exports.progress": ("GET", "/exports/{run}/progress", 200, 200, 200, 404),
-    "cwportal.exports.log_csv": ("GET", "/exports/{run}/log.csv", 200, 200, 200, 404),
-    "cwportal.exports.cancel": ("POST", "/exports/{run}/cancel", 403, 303, 303, 404),
+    # method and endpoint: (path, what is sent, viewer, billing, admin, other partner's billing); both partners are connected
+    "GET cwportal.exports.status": ("/", None, 200, 200, 200, 200),
+    "POST cwportal.exports.start": ("/exports", {}, 403, 303, 303, 303),
+    "GET cwportal.exports.progress": ("/exports/{run}/progress", None, 200, 200, 200, 404),
+    "POST cwportal.exports.cancel": ("/exports/{run}/cancel", {}, 403, 303, 303, 404),
+    "GET cwportal.log.page": ("/exports/{run}", None, 200, 200, 200, 404),
+    "GET cwportal.log.csv": ("/exports/{run}/log.csv", None, 200, 200, 200, 404),
+    "POST cwportal.preview.start": ("/preview", {}, 403, 303, 303, 303),
+    "GET cwportal.preview.latest": ("/preview", None, 303, 303, 303, 303),
+    "GET cwportal.preview.page": ("/preview/{preview}", None, 200, 200, 200, 404),
+    "GET cwportal.preview.progress": ("/preview/{preview}/progress", None, 200, 200, 200, 404),
+    "POST cwportal.preview.approve": ("/preview/{preview}/approve", {}, 403, 303, 303, 404),
+    "POST cwportal.preview.reject": ("/preview/{preview}/reject", {}, 403, 303, 303, 404),
+    "POST cwportal.preview.decide": ("/preview/{preview}/decide", {}, 403, 303, 303, 404),
+    "GET cwportal.mapping.page": ("/mapping", None, 200, 200, 200, 200),
+    "POST cwportal.mapping.change": ("/mapping", {}, 403, 303, 303, 303),
+    "GET cwportal.mapping.companies": ("/mapping/companies?q=a", None, 200, 200, 200, 200),
+    "GET cwportal.mapping.wizard": ("/connect/mapping", None, 403, 403, 303, 403),
+    "POST cwportal.mapping.wizard_change": ("/connect/mapping", {}, 403, 403, 303, 403),
+    "GET cwportal.settings.page": ("/settings", None, 200, 200, 200, 200),
+    "POST cwportal.settings.page": ("/settings", {}, 403, 403, 422, 403),
+    "GET cwportal.settings.next_export": ("/settings/next", None, 200, 200, 200, 200),
+    "GET cwportal.settings.wizard": ("/connect/settings", None, 403, 403, 303, 403),
+    "POST cwportal.settings.wizard": ("/connect/settings", {}, 403, 403, 303, 403),
+    "GET cwportal.settings.credentials": ("/settings/credentials", None, 403, 403, 200, 403),
+    "POST cwportal.settings.credentials": ("/settings/credentials", {}, 403, 403, 422, 403),
+    "GET cwportal.wizard.entry": ("/start", None, 303, 303, 303, 303),
+    "POST cwportal.wizard.begin": ("/connect", {}, 403, 403, 303, 403),
+    "GET cwportal.wizard.credentials": ("/connect/credentials", None, 403, 403, 303, 403),
+    "POST cwportal.wizard.credentials": ("/connect/credentials", {}, 403, 403, 303, 403),
+    "POST cwportal.wizard.finish": ("/connect/finish", {}, 403, 403, 303, 403),
+    "GET cwportal.disable.page": ("/disable", None, 403, 403, 200, 403),
+    "POST cwportal.disable.page": ("/disable", {}, 403, 403, 422, 403),
 }
-CHANGING = [name for name, row in ROUTES.items() if row[0] == "POST"]
+CHANGING = [name for name in ROUTES if name.startswith("POST ")]
+WHO = ("viewer", "billing", "admin", "other")
 
 
 def _ours(app: Flask) -> list[str]:
-    return sorted(rule.endpoint for rule in app.url_map.iter_rules() if rule.endpoint.startswith("cwportal."))
+    """Method and endpoint of every page."""
+    return sorted(
+        f"{method} {rule.endpoint}"
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint.startswith("cwportal.")
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    )
+
+
+def _address(portal: Portal, path: str) -> str:
+    """The path with a run under way and a preview of MINE."""
+    run = portal.run(state=RunState.READING)
+    return PREFIX + path.format(run=run, preview=portal.run(trigger="preview"))
+
+
+def _rows(portal: Portal) -> dict[str, list[Any]]:
+    """Everything in the database."""
+    with portal.runtime.database.engine.connect() as connection:
+        names = inspect(connection).get_table_names()
+        return {
+            name: [tuple(row) for row in connection.execute(select(text("*")).select_from(table(name)))]
+            for name in names
+        }
 
 
 def test_the_table_has_every_route(portal: Portal) -> None:
     assert _ours(portal.app) == sorted(ROUTES)
 
 
-@pytest.mark.parametrize("endpoint", ROUTES)
-def test_everybody_on(portal_on_both: Portal, endpoint: str) -> None:
+@pytest.mark.parametrize("name", ROUTES)
+def test_everybody_on(portal_on_both: Portal, name: str) -> None:
     portal = portal_on_both
-    run = portal.run(state=RunState.READING)
-    method, path, *expected = ROUTES[endpoint]
-    address = PREFIX + path.format(run=run)
-    for who, status in zip(("viewer", "billing", "admin", "other"), expected, strict=True):
+    path, sent, *expected = ROUTES[name]
+    address = _address(portal, path)
+    method = name.partition(" ")[0]
+    for who, status in zip(WHO, expected, strict=True):
         client = portal.client(who)
-        data = {"csrf_token": token(client)} if method == "POST" else None
+        data = None if sent is None else {"csrf_token": token(client), **sent}
+        before = _rows(portal)
         with client.open(address, method=method, data=data) as answer:
-            assert answer.status_code == status, who
+            assert answer.status_code == status, (who, answer.text)
+        if method == "GET" or status in {403, 404}:
+            assert _rows(portal) == before, who
+    before = _rows(portal)
     with portal.client(None).open(address, method=method) as answer:
         assert answer.status_code == 302
         assert answer.headers["Location"].startswith("/sign-in?next=")
+    assert _rows(portal) == before
 
 
-@pytest.mark.parametrize("endpoint", CHANGING)
+@pytest.mark.parametrize("name", CHANGING)
 @pytest.mark.parametrize("sent", [{}, {"csrf_token": ""}, {"csrf_token": "of.another.site"}])
-def test_without_our_token_nothing_changes(portal: Portal, endpoint: str, sent: dict[str, str]) -> None:
-    run = portal.run(state=RunState.READING)
-    before = [(one.id, one.cancel_requested) for one in portal.runs()]
-    answer = portal.client("admin").post(PREFIX + ROUTES[endpoint][1].format(run=run), data=sent)
+def test_without_our_token_nothing_changes(portal: Portal, name: str, sent: dict[str, str]) -> None:
+    path, more, *_ = ROUTES[name]
+    address = _address(portal, path)
+    before = _rows(portal)
+    answer = portal.client("admin").post(address, data={**(more or {}), **sent})
     assert answer.status_code == 400
     assert "Nothing was changed" in answer.text
-    assert [(one.id, one.cancel_requested) for one in portal.runs()] == before
+    assert _rows(portal) == before
 
 
 def test_the_token_is_demanded_where_the_host_has_switched_its_own_off(portal: Portal) -> None:
@@ -68,21 +127,30 @@ def test_the_token_is_demanded_where_the_host_has_switched_its_own_off(portal: P
     assert portal.runs() == []
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/exports/1", "/exports/1/progress", "/exports/1/log.csv", "/exports/99", "/sign-in"]
-)
-def test_headers(portal: Portal, path: str) -> None:
-    portal.run(state=RunState.READING)
-    where = path if path == "/sign-in" else PREFIX + path
-    with portal.client(None if path == "/sign-in" else "viewer").get(where) as answer:
-        policy = answer.headers["Content-Security-Policy"]
-        assert "default-src 'none'" in policy
-        assert "unsafe" not in policy
-        assert "frame-ancestors 'none'" in policy
-        assert answer.headers["X-Content-Type-Options"] == "nosniff"
-        assert answer.headers["Cache-Control"] == "no-store"
-        assert " style=" not in answer.text
-        assert " onclick=" not in answer.text
+@pytest.mark.parametrize("name", [name for name in ROUTES if name.startswith("GET ")])
+def test_headers(portal: Portal, name: str) -> None:
+    address = _address(portal, ROUTES[name][0])
+    for who in ("admin", None):
+        with portal.client(who).get(address) as answer:
+            _is_strict(answer)
+
+
+@pytest.mark.parametrize("path", ["/sign-in", f"{PREFIX}/exports/99"])
+def test_headers_around(portal: Portal, path: str) -> None:
+    with portal.client(None if path == "/sign-in" else "viewer").get(path) as answer:
+        _is_strict(answer)
+
+
+def _is_strict(answer: TestResponse) -> None:
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert " style=" not in answer.text
+    assert not re.search(r"<[^>]* on[a-z]+=", answer.text)
+    assert not re.search(r"<script(?![^>]* src=)", answer.text)
 
 
 @pytest.mark.parametrize("number", ["0", "99", "-1", "2147483648", "99999999999999999999", "1e3", "one"])

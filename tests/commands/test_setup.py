@@ -133,17 +133,24 @@ def test_settings_are_shown_and_changed(msp: Instance) -> None:
         "day": "last",
         "timezone": "Europe/Berlin",
         "data": "products,quantity",
+        "notifications": "yes",
         "notify": "a@example.com,b@example.com",
         "ended": "cancel",
         "drift": "keep",
         "adopt": "no",
+        "taxable": "yes",
         "agreement-type": "7",
+        "product-type": "3",
+        "product-subcategory": "4",
         "limit-ended": "12.5",
+        "limit-ended-all": "8",
         "limit-change": "50",
+        "limit-growth": "5",
     }
     assert settings(msp, *(word for name, value in changes.items() for word in (f"--{name}", value))) == changes
     assert settings(msp) == changes
-    assert settings(msp, "--notify", "", "--limit-ended", "") == {**changes, "notify": "", "limit-ended": "not set"}
+    emptied = {"notifications": "no", "notify": "", "limit-ended": "not set", "limit-ended-all": "not set"}
+    assert settings(msp, "--notify", "", "--limit-ended", "") == {**changes, **emptied}
 
 
 @pytest.mark.parametrize(
@@ -159,16 +166,23 @@ def test_settings_are_shown_and_changed(msp: Instance) -> None:
         ("ended", "never"),
         ("drift", "away"),
         ("adopt", "maybe"),
+        ("notifications", "yes"),
+        ("notifications", "perhaps"),
+        ("taxable", "often"),
         ("agreement-type", "x"),
+        ("product-type", "0"),
+        ("product-subcategory", "99999999999"),
         ("limit-ended", "-1"),
+        ("limit-ended-all", "1e9"),
         ("limit-change", "lots"),
+        ("limit-growth", "0.5"),
     ],
 )
 def test_a_setting_that_cannot_be_used_changes_nothing(msp: Instance, name: str, value: str) -> None:
     before = settings(msp)
-    result = msp("settings", "--partner", PARTNER, "--agreement-type", "9", f"--{name}", value)
+    result = msp("settings", "--partner", PARTNER, "--limit-change", "9", f"--{name}", value)
     assert (result.code, result.out) == (2, "")
-    assert result.error.startswith(name)
+    assert result.error.startswith("notify" if (name, value) == ("notifications", "yes") else name)
     assert settings(msp) == before
 
 

@@ -1,4 +1,4 @@
-"""The example host with a database of each kind, and a simulator."""
+"""The example hosts with a database of each kind, and a simulator."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from cwportal.sandbox import Sandbox
 
 ROOT = Path(__file__).parents[2]
 HOST = ROOT / "examples" / "plain_host"
+ADMIN_HOST = ROOT / "examples" / "admin_host"
 PARTNER = "blue-river"
 PASSWORD = "correct horse battery"
 LINES = [
@@ -29,30 +32,31 @@ LINES = [
 
 
 class Host:
-    """The example in a folder of the test's own."""
+    """An example in a folder of the test's own."""
 
-    def __init__(self, folder: Path, url: str, sandbox: Sandbox) -> None:
+    def __init__(self, folder: Path, url: str, sandbox: Sandbox, home: Path = HOST) -> None:
+        self.home = home
         self.folder = folder
         self.url = url
         self.sandbox = sandbox
         self.env = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("CWPORTAL_", "FLASK_"))},
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "PLAIN_HOST_FOLDER": str(folder),
-            "PLAIN_HOST_DATABASE_URL": url,
-            "PLAIN_HOST_SECRET_KEY": "only for tests",
-            "PLAIN_HOST_PASSWORD": PASSWORD,
+            f"{home.name.upper()}_FOLDER": str(folder),
+            f"{home.name.upper()}_DATABASE_URL": url,
+            f"{home.name.upper()}_SECRET_KEY": "only for tests",
+            f"{home.name.upper()}_PASSWORD": PASSWORD,
             "CWPORTAL_ALLOWED_SITES": sandbox.site,
             "CWPORTAL_PRIVATE_KEY": "ExportPrivateKey",
             "CWPORTAL_SETTLE": "0",
             "PYTHONWARNINGS": "error,ignore::ResourceWarning",  # Flask-SQLAlchemy leaves its pool to the end of the process
         }
 
-    def run(self, *words: str, status: int = 0, cwd: Path = HOST) -> str:
+    def run(self, *words: str, status: int = 0) -> str:
         """Run a program of the environment in the example's folder; its output."""
         done = subprocess.run(
             [sys.executable, "-m", *words],
-            cwd=cwd,
+            cwd=self.home,
             env=self.env,
             capture_output=True,
             text=True,
@@ -73,7 +77,7 @@ class Host:
             ("demo",),
             ("cwportal", "connect", "--partner", PARTNER, *keys),
             ("cwportal", "settings", "--partner", PARTNER, "--agreement-type", "1"),
-            ("cwportal", "map", "import", str(HOST / "mapping.csv"), "--partner", PARTNER),
+            ("cwportal", "map", "import", str(self.home / "mapping.csv"), "--partner", PARTNER),
         ]
 
     def lines(self) -> list[tuple[Decimal, Decimal, Decimal]]:
@@ -85,7 +89,7 @@ class Host:
 
 @pytest.fixture
 def host(tmp_path: Path, empty_url: str) -> Iterator[Host]:
-    """The example, nothing set up."""
+    """The plain host, nothing set up."""
     with Sandbox() as sandbox:
         host = Host(tmp_path / "instance", empty_url, sandbox)
         yield host
@@ -94,15 +98,36 @@ def host(tmp_path: Path, empty_url: str) -> Iterator[Host]:
 
 @pytest.fixture
 def app(host: Host, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
-    """The example in this process, with everything up to the first export."""
-    monkeypatch.syspath_prepend(str(HOST))
-    for name, value in host.env.items():
-        if name.startswith(("CWPORTAL_", "PLAIN_HOST_")):
-            monkeypatch.setenv(name, value)
-    from plain_host import create_app
-    from plain_host.tables import db
+    """The plain host in this process, with everything up to the first export."""
+    with opened(host, monkeypatch) as app:
+        yield app
 
-    app = create_app()
+
+@pytest.fixture
+def admin_host(tmp_path: Path, empty_url: str) -> Iterator[Host]:
+    """The host made with Flask-Admin, nothing set up."""
+    with Sandbox() as sandbox:
+        host = Host(tmp_path / "instance", empty_url, sandbox, ADMIN_HOST)
+        yield host
+        valkey.stop(host.folder)
+
+
+@pytest.fixture
+def admin_app(admin_host: Host, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
+    """The host made with Flask-Admin in this process, with everything up to the first export."""
+    with opened(admin_host, monkeypatch) as app:
+        yield app
+
+
+@contextmanager
+def opened(host: Host, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
+    """The example's application in this process, for the block."""
+    monkeypatch.syspath_prepend(str(host.home))
+    for name, value in host.env.items():
+        if name.startswith(("CWPORTAL_", f"{host.home.name.upper()}_")):
+            monkeypatch.setenv(name, value)
+    db = import_module(f"{host.home.name}.tables").db
+    app: Flask = import_module(host.home.name).create_app()
     with app.app_context():
         db.create_all()
     command = app.test_cli_runner()

@@ -9,7 +9,9 @@ from sqlalchemy import Engine
 
 from cwportal.db import make_engine
 from cwportal.standalone.migrate import upgrade
+from tests.blueprints.portal import Portal
 from tests.standalone.data import Write
+from tests.standalone.portal import filled
 
 _numbers = itertools.count()
 
@@ -51,3 +53,17 @@ def write(tmp_path: Path) -> Write:
         return directory
 
     return write
+
+
+@pytest.fixture
+def portal(tmp_path: Path) -> Iterator[Portal]:
+    """A portal with data on SQLite."""
+    with filled(tmp_path) as portal:
+        yield portal
+
+
+@pytest.fixture
+def portal_on_both(tmp_path: Path, empty_url: str) -> Iterator[Portal]:
+    """The same, once on each kind of database."""
+    with filled(tmp_path, CWPORTAL_DATABASE_URL=empty_url) as portal:
+        yield portal

@@ -170,12 +170,12 @@ def test_a_row_that_the_database_refuses_undoes_all(
     load(engine, write(**FILES))
     written = load_module.write
 
-    def write_late(connection: object, *rest: object) -> None:
+    def write_late(connection: object, *rest: object, **named: object) -> None:
         with engine.begin() as other:
             other.execute(delete(ChargeRow))
             other.execute(delete(AccountRow).where(AccountRow.id == "a2"))
         with engine.begin() as again:
-            written(again, *rest)  # type: ignore[arg-type]
+            written(again, *rest, **named)  # type: ignore[arg-type]
 
     class Late:
         dialect = engine.dialect

@@ -38,7 +38,7 @@ def test_again_changes_nothing_and_leaves_other_tables_alone(empty: Engine) -> N
     with empty.connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM portal_partner")) == 1
         assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "the-hosts-own"
-        assert connection.scalar(text("SELECT version_num FROM portal_alembic_version")) == "0002"
+        assert connection.scalar(text("SELECT version_num FROM portal_alembic_version")) == "0003"
     assert inspect(empty).has_table("cwportal_run")
 
 

@@ -235,9 +235,13 @@ def note_product(session: Session, runtime: Runtime, owner: ledger.Owner, part_n
         )
 
 
+def keeps_books(plan: AccountPlan) -> bool:
+    """Whether something changes in the ledger alone: rows that stand for another key, move to this account, or stand for nothing any more."""
+    return bool(plan.rekeys or plan.taken_over or plan.closed)
+
+
 def _ledger_only(work: Work, plan: AccountPlan) -> None:
-    """Rows that stand for another key, move to this account, or stand for nothing any more."""
-    if not (plan.rekeys or plan.taken_over or plan.closed):
+    if not keeps_books(plan):
         return
     keys: dict[int, GroupKey] = {rekey.addition_id: rekey.key for rekey in plan.rekeys}
     with work.runtime.database.durable() as session:

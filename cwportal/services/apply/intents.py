@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cwportal.billing import lookup
+from cwportal.billing.findings import decide
 from cwportal.billing.values import AccountCharges, Row, Unconfirmed
 from cwportal.connectwise.errors import ConnectWiseError, NotFound
 from cwportal.models import LedgerAddition, LineDecision, RunChange
@@ -173,14 +174,13 @@ class _LookUps:
             return None
         undecided = [row.id for row in found.others if row.id not in answered]
         if undecided:
-            first = undecided[0]
             return Unconfirmed(
                 f"A new line of {change.part_number} was sent in run {change.run_id} and not confirmed. ConnectWise now has "
                 f"{'a line' if len(undecided) == 1 else 'lines'} {', '.join(map(str, undecided))} of that product with other values. "
-                f"Look at it in ConnectWise and answer: cwportal decide --partner {change.partner_id} "
-                f"--account {change.account_id} --line {first} use|end:DATE|leave",
+                "Look at it in ConnectWise, then use it, end it at a date, or leave it as it is.",
                 change.part_number,
                 tuple(undecided),
+                command=decide(change.account_id, undecided[0], "use|end:DATE|leave"),
             )
         decided = ", ".join(str(row.id) for row in found.others)
         self._free(

@@ -71,6 +71,14 @@ def apply_products(work: Work, changes: list[Stored]) -> None:
         )
 
 
+def leave_products(work: Work, changes: list[Stored], why: str) -> None:
+    """Write none of these, and say why; additions that need one to be created are skipped later."""
+    for stored in changes:
+        work.journal.skip([stored.id], why)
+        if stored.change.action is Action.CREATE:
+            work.failed_products[stored.change.part_number] = "its product was not part of what was approved"
+
+
 def _not_now(work: Work, change: Change) -> str | None:
     if work.stopped is not None:
         return f"Not tried: the export stopped before. {work.stopped.sentence}"

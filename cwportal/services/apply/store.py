@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from sqlalchemy import Row as SQLRow
 from sqlalchemy import delete, insert, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from cwportal.billing.approval import asks
 from cwportal.billing.values import AccountPlan, Change, Finding, Money
-from cwportal.models import RunAccount, RunChange
+from cwportal.models import Run, RunAccount, RunChange
 from cwportal.runtime import Runtime
 from cwportal.services import ledger
 from cwportal.services.runs import Lease, keep_out
-from cwportal.vocabulary import AccountState, Action, Kind, Outcome
+from cwportal.vocabulary import ACTIVE_RUN_STATES, AccountState, Action, Kind, Outcome, Severity, Trigger
 
+_log = logging.getLogger(__name__)
 _BATCH = 500
+_DELETED_AT_ONCE = 5000
+"""Changes deleted in one transaction, so that nobody waits long for the database."""
+_LOUDEST_FIRST = (Severity.HOLD, Severity.ERROR, Severity.WARNING, Severity.INFO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +38,23 @@ class Stored:
 
 
 class PlanStore:
-    """Writes plans to the run in batches and hands them back without their changes, so that memory stays flat."""
+    """Writes plans to the run in batches and hands them back without their changes, so that memory stays flat.
+
+    Plans are added by one thread; `replace` may be called by several.
+    """
 
     def __init__(self, runtime: Runtime, lease: Lease) -> None:
         self._runtime = runtime
         self._lease = lease
         self._accounts: list[dict[str, Any]] = []
         self._changes: list[dict[str, Any]] = []
+        self.numbers: Counter[str] = Counter()
 
     def add(self, plan: AccountPlan) -> AccountPlan:
         """Keep the plan; returns it without changes."""
         self._accounts.append(self._account(plan))
         self._changes += [self._change(plan, position, change) for position, change in enumerate(plan.changes)]
+        self.numbers.update(change.action.value for change in plan.changes)
         if len(self._changes) + len(self._accounts) >= _BATCH:
             self.flush()
         return replace(plan, changes=())
@@ -51,10 +65,12 @@ class PlanStore:
             for position, change in enumerate(several):
                 row = self._row(account_id, None, position - len(several), change)
                 self._changes.append(row)
+                self.numbers["product"] += 1
         self.flush()
 
     def replace(self, plan: AccountPlan) -> AccountPlan:
-        """A plan made anew takes the place of the one stored before, unless something of that was tried already."""
+        """A plan made anew takes the place of the one stored before, unless something of that was tried already; both in one commit."""
+        changes = [self._change(plan, position, change) for position, change in enumerate(plan.changes)]
         with self._runtime.database.write() as session:
             keep_out(session, self._lease)
             session.execute(
@@ -70,9 +86,10 @@ class PlanStore:
                     RunAccount.run_id == self._lease.run_id, RunAccount.account_id == plan.account_id
                 )
             )
-        stripped = self.add(plan)
-        self.flush()
-        return stripped
+            session.execute(insert(RunAccount), [self._account(plan)])
+            if changes:
+                session.execute(insert(RunChange), changes)
+        return replace(plan, changes=())
 
     def flush(self) -> None:
         """Write what is waiting; LeaseLost (and nothing written) if another process has the run."""
@@ -99,6 +116,10 @@ class PlanStore:
             "money": money_json(plan.money),
             "unchanged": plan.unchanged,
             "error": None,
+            "changes": len(plan.changes),
+            "delta_cents": _cents(plan.money.price_after - plan.money.price_before),
+            "loudest": _loudest(plan.findings),
+            "asks": asks(plan),
         }
 
     def _change(self, plan: AccountPlan, position: int, change: Change) -> dict[str, Any]:
@@ -128,15 +149,32 @@ class PlanStore:
 
 def planned(session: Session, run_id: int, *, account_id: str | None = None, products: bool = False) -> list[Stored]:
     """Changes that are still only planned, in order: of one account but for its list of users, or all product changes."""
-    query = select(RunChange).where(RunChange.run_id == run_id, RunChange.outcome == Outcome.PLANNED)
+    query = _STORED.where(RunChange.run_id == run_id, RunChange.outcome == Outcome.PLANNED)
     if products:
         query = query.where(RunChange.kind == Kind.PRODUCT)
     else:
         query = query.where(RunChange.account_id == account_id, RunChange.kind.not_in([Kind.PRODUCT, Kind.USERS]))
-    return [Stored(row.id, change_of(row)) for row in session.scalars(query.order_by(RunChange.position, RunChange.id))]
+    found = session.execute(query.order_by(RunChange.position, RunChange.id))
+    return [Stored(row.id, change_of(row)) for row in found]
 
 
-def change_of(row: RunChange) -> Change:
+_STORED = select(
+    RunChange.id,
+    RunChange.kind,
+    RunChange.action,
+    RunChange.part_number,
+    RunChange.reason,
+    RunChange.before,
+    RunChange.after,
+    RunChange.cw_addition_id,
+    RunChange.cw_product_id,
+    RunChange.key,
+    RunChange.price_delta,
+)
+"""What a change is made from; whole objects of the mapper take three times as long to load."""
+
+
+def change_of(row: RunChange | SQLRow[Any]) -> Change:
     """A stored change as the core's value."""
     return Change(
         kind=Kind(row.kind),
@@ -152,6 +190,15 @@ def change_of(row: RunChange) -> Change:
     )
 
 
+def _cents(amount: Decimal) -> int:
+    return int((amount * 100).to_integral_value(ROUND_HALF_UP))
+
+
+def _loudest(findings: Iterable[Finding]) -> Severity | None:
+    there = {finding.severity for finding in findings}
+    return next((severity for severity in _LOUDEST_FIRST if severity in there), None)
+
+
 def finding_json(finding: Finding) -> dict[str, Any]:
     """A finding for the database and for `--json`."""
     value = asdict(finding)
@@ -163,6 +210,7 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "addition_id": value["addition_id"],
         "amount": None if finding.amount is None else format(finding.amount, "f"),
         "effect": finding.effect.value,
+        "command": finding.command,
     }
 
 
@@ -182,3 +230,26 @@ def by_first_account(changes: Iterable[Change], first: Mapping[str, str]) -> dic
     for change in changes:
         grouped.setdefault(first[change.part_number], []).append(change)
     return grouped
+
+
+def keep_newest_preview(runtime: Runtime, partner_id: str) -> None:
+    """Of the partner's previews only the newest complete one keeps its plan. What cannot be deleted now goes the next time."""
+    try:
+        with runtime.database.read() as session:
+            mine = (Run.partner_id == partner_id, Run.trigger == Trigger.PREVIEW, Run.state.not_in(ACTIVE_RUN_STATES))
+            newest = session.scalar(select(Run.id).where(*mine, Run.planned_at.is_not(None)).order_by(Run.id.desc()))
+            old = select(RunAccount.run_id).join(Run, Run.id == RunAccount.run_id).where(*mine).distinct()
+            ids = sorted(set(session.scalars(old)) - {newest})
+        if not ids:
+            return
+        some = select(RunChange.id).where(RunChange.run_id.in_(ids)).limit(_DELETED_AT_ONCE)
+        more = True
+        while more:
+            with runtime.database.write() as session:
+                more = bool(
+                    list(session.scalars(delete(RunChange).where(RunChange.id.in_(some)).returning(RunChange.id)))
+                )
+        with runtime.database.write() as session:
+            session.execute(delete(RunAccount).where(RunAccount.run_id.in_(ids)))
+    except SQLAlchemyError:
+        _log.warning("Older previews of partner %s stay for now.", partner_id, exc_info=True)

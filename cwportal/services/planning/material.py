@@ -38,12 +38,14 @@ from cwportal.models import Mapping as MappingRow
 from cwportal.portal import Account, Partner
 from cwportal.runtime import Runtime
 from cwportal.services import ledger, settings
-from cwportal.services.connection import MISSING, Client, refresh_rights
+from cwportal.services.connection import Client, refresh_rights
+from cwportal.services.credentials import MISSING
 from cwportal.services.planning import creation, users
 from cwportal.services.planning.facts import agreement_facts, billing_options
 from cwportal.vocabulary import Action, Answer, Data, Kind
 
 _T = TypeVar("_T")
+_K = TypeVar("_K", int, str)
 _RIGHTS = {
     "Finance > Agreements > Add": ((Kind.ADDITION, Action.CREATE), (Kind.AGREEMENT, Action.CREATE)),
     "Finance > Agreements > Edit": (
@@ -167,36 +169,40 @@ def gather(
     """Everything but the additions, for these accounts. Any failed read raises."""
     partner_id, tenant = portal.partner.id, client.tenant
     wanted = set(account_ids)
-    with runtime.database.read() as session:
-        mappings = {
-            row.account_id: row
-            for row in session.scalars(
-                select(MappingRow).where(MappingRow.partner_id == partner_id, MappingRow.tenant == tenant)
-            )
-        }
-        lines = ledger.Lines(session, partner_id, tenant)
-        products = ledger.products(session, partner_id, tenant)
-        before = ledger.exported_before(session, partner_id, tenant, now=runtime.clock())
-        decisions: dict[str, dict[int, Decision]] = defaultdict(dict)
-        for row in session.scalars(
-            select(LineDecision).where(LineDecision.partner_id == partner_id, LineDecision.tenant == tenant)
-        ):
-            decisions[row.account_id][row.cw_addition_id] = Decision(Answer(row.answer), row.until)
-    exported = [mappings[a] for a in sorted(wanted) if a in mappings and mappings[a].export and mappings[a].mapped]
-    part_numbers = {
-        group.part_number
-        for row in exported
-        if row.account_id in portal.charges
-        for group in portal.charges[row.account_id].groups
-    }
-    with ThreadPoolExecutor(runtime.config.concurrency, thread_name_prefix="state") as pool:
-        in_batches = partial(_in_batches, pool)
-        agreements_read = in_batches(client.read.agreements, {row.cw_agreement_id for row in exported})
-        companies_read = in_batches(client.read.companies, {row.cw_company_id for row in exported})
-        catalog_read = pool.submit(_catalog, client, portal.skus, part_numbers, products)
+    # More threads than requests in flight: one may ask whether this ConnectWise sends Link at all, and others wait for the answer.
+    with ThreadPoolExecutor(2 * runtime.config.concurrency, thread_name_prefix="state") as pool:
         try:
-            options = billing_options(client) if exported else {}
-            agreements, companies, catalog = agreements_read(), companies_read(), catalog_read.result()
+            in_batches = partial(_in_batches, pool)
+            with runtime.database.read() as session:
+                rows = session.scalars(
+                    select(MappingRow).where(MappingRow.partner_id == partner_id, MappingRow.tenant == tenant)
+                )
+                mappings = {row.account_id: row for row in rows}
+                exported = [
+                    mappings[a] for a in sorted(wanted) if a in mappings and mappings[a].export and mappings[a].mapped
+                ]
+                part_numbers = {
+                    group.part_number
+                    for row in exported
+                    if row.account_id in portal.charges
+                    for group in portal.charges[row.account_id].groups
+                }
+                # Asked for now and waited for below, when what is in the database has been read meanwhile.
+                agreements_read = in_batches(client.read.agreements, {row.cw_agreement_id for row in exported})
+                hits_read = in_batches(client.read.products_by_identifier, part_numbers)
+                options_read = pool.submit(billing_options, client) if exported else None
+                companies_read = in_batches(client.read.companies, {row.cw_company_id for row in exported})
+                products = ledger.products(session, partner_id, tenant)
+                lines = ledger.Lines(session, partner_id, tenant)
+                before = ledger.exported_before(session, partner_id, tenant, now=runtime.clock())
+                decisions: dict[str, dict[int, Decision]] = defaultdict(dict)
+                for row in session.scalars(
+                    select(LineDecision).where(LineDecision.partner_id == partner_id, LineDecision.tenant == tenant)
+                ):
+                    decisions[row.account_id][row.cw_addition_id] = Decision(Answer(row.answer), row.until)
+            catalog = _catalog(client, portal.skus, hits_read(), products)
+            options = options_read.result() if options_read is not None else {}
+            agreements, companies = agreements_read(), companies_read()
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
@@ -240,20 +246,23 @@ def gather(
 
 
 def _in_batches(
-    pool: Executor, read: Callable[[Iterable[int]], dict[int, _T]], ids: Iterable[int | None]
-) -> Callable[[], dict[int, _T]]:
-    """Records by id, their batches asked for at once; call what is returned for the records, or the first error."""
-    wanted = sorted(number for number in ids if number)
+    pool: Executor, read: Callable[[Iterable[_K]], dict[_K, _T]], keys: Iterable[_K | None]
+) -> Callable[[], dict[_K, _T]]:
+    """Records by key, their batches asked for at once; call what is returned for the records, or the first error."""
+    wanted = sorted(key for key in keys if key)
     parts = [pool.submit(read, wanted[at : at + MAX_VALUES]) for at in range(0, len(wanted), MAX_VALUES)]
-    return lambda: {number: record for part in parts for number, record in part.result().items()}
+    return lambda: {key: record for part in parts for key, record in part.result().items()}
 
 
 def _catalog(
-    client: Client, skus: Mapping[str, Sku], part_numbers: set[str], products: Mapping[str, LedgerProduct]
+    client: Client,
+    skus: Mapping[str, Sku],
+    hits: Mapping[str, tuple[Product, ...]],
+    products: Mapping[str, LedgerProduct],
 ) -> Catalog:
-    hits = client.read.products_by_identifier(sorted(part_numbers))
+    """`hits`: the products found for every part number that is needed."""
     found = {part: tuple(_entry(product) for product in several) for part, several in hits.items()}
-    named = {products[part].product_id for part in part_numbers if part in products}
+    named = {products[part].product_id for part in hits if part in products}
     by_id = {entry.id: entry for several in found.values() for entry in several if entry.id in named}
     unseen = named - by_id.keys()
     if unseen:

@@ -17,7 +17,6 @@ from cwportal.connectwise.errors import ConnectWiseError
 from cwportal.runtime import Runtime
 from cwportal.services.connection import Client
 from cwportal.services.ledger import row_of
-from cwportal.services.planning.facts import agreement_facts
 from cwportal.services.planning.material import Material
 from cwportal.vocabulary import AccountStatus, Effect, PlanState, Severity
 
@@ -37,11 +36,11 @@ IN_A_ROW = 5
 
 
 def threads(runtime: Runtime) -> int:
-    """How many accounts are worked on at once: half as many again as requests in flight, so that some plan or commit while others wait.
+    """How many accounts are worked on at once: twice the requests in flight, so that some plan or commit while others wait for an answer.
 
     One request in flight means one account after the other.
     """
-    return runtime.config.concurrency + runtime.config.concurrency // 2
+    return 2 * runtime.config.concurrency if runtime.config.concurrency > 1 else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +138,6 @@ def plan_one(runtime: Runtime, client: Client, material: Material, account_id: s
     if limited:
         plan = hold(plan, limited)
     return Planned(plan, read_at, fingerprint(rows, value.agreement), rows if plan.changes else ())
-
-
-def reread_agreement(client: Client, material: Material, agreement_id: int) -> AgreementFacts | None:
-    """The agreement as it is now, None if it is gone; what billing cycles mean is as it was when the run began."""
-    record = client.read.agreements([agreement_id]).get(agreement_id)
-    return None if record is None else agreement_facts(record, material.billing_options)
 
 
 def fingerprint(rows: tuple[Row, ...], agreement: AgreementFacts | None) -> bytes:

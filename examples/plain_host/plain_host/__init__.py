@@ -45,6 +45,6 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         partner_of=login.reseller,
         may=login.may,
         actor_of=login.who,
-        base_template="base.html",
+        base_template="integration.html",
     )
     return app

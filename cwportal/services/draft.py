@@ -1,0 +1,298 @@
+"""What is typed in the wizard before anything is active: one draft a partner, shared by all its administrators."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, exists, select
+from sqlalchemy.orm import Session
+
+from cwportal.errors import UsageError
+from cwportal.models import Connection
+from cwportal.models import Draft as Row
+from cwportal.runtime import Runtime
+from cwportal.services import audit, credentials, settings, settings_typed
+from cwportal.services.credentials import Proven, Typed, same_host
+from cwportal.services.secrets import Keyring
+
+CREDENTIALS, SETTINGS, MAPPING = 1, 2, 3
+"""The steps."""
+_OF_ONE_CONNECTWISE = ("agreement_type_id", "product_type_id", "product_category_id", "product_subcategory_id")
+"""Settings that are ids of a ConnectWise, and mean nothing in another one."""
+
+
+class Connected(UsageError):
+    """There is an active connection: the wizard is over."""
+
+
+class NotBegun(UsageError):
+    """There is no draft (any more): somebody finished, or started over."""
+
+
+class Outdated(UsageError):
+    """Somebody else has changed the draft since the page was loaded; `by` and `at` tell who and when."""
+
+    def __init__(self, by: str, at: datetime) -> None:
+        super().__init__(f"{by} has changed this in the meantime.")
+        self.by, self.at = by, at
+
+
+class Unfinished(UsageError):
+    """Finish is not possible yet; `step` is where something is to be done."""
+
+    def __init__(self, step: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.step = step
+
+
+class KeyNeeded(UsageError):
+    """The private key has to be typed again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What is kept. The private key is not here, only whether there is one."""
+
+    version: int
+    step: int
+    site: str
+    company_id: str
+    public_key: str
+    has_private_key: bool
+    tested: bool
+    settings: Mapping[str, Any]
+    not_before: datetime | None
+    changed_at: datetime
+    changed_by: str
+
+    @property
+    def resume(self) -> int:
+        """The step to go on with: credentials that were changed and not tested come first."""
+        return self.step if self.tested else CREDENTIALS
+
+    def may_open(self, step: int) -> bool:
+        """Whether the step can be opened yet."""
+        return step <= self.resume
+
+
+def get(runtime: Runtime, partner_id: str) -> Draft | None:
+    """The partner's draft, None where nobody has begun or all is done."""
+    active = exists().where(Connection.partner_id == Row.partner_id, Connection.active)
+    with runtime.database.read() as session:
+        row = session.scalar(select(Row).where(Row.partner_id == partner_id, ~active))
+        return None if row is None else _of(runtime, row)
+
+
+def begin(runtime: Runtime, partner_id: str, *, actor: str) -> Draft:
+    """The draft, an empty one if there was none. Raises Connected."""
+    with runtime.database.write() as session:
+        _refuse_if_active(session, partner_id)
+        row = session.get(Row, partner_id, with_for_update=True)
+        if row is None:
+            row = Row(
+                partner_id=partner_id,
+                version=0,
+                step=CREDENTIALS,
+                site="",
+                company_id="",
+                public_key="",
+                private_key="",
+                key_by="",
+                tested=False,
+                settings={},
+                not_before=None,
+            )
+            session.add(row)
+            _touch(runtime, row, actor)
+            audit.record(session, runtime, partner_id, actor, "wizard_begun")
+        return _of(runtime, row)
+
+
+def start_over(runtime: Runtime, partner_id: str, *, actor: str) -> None:
+    """Forget everything that was typed, also the keys; an active connection is left alone."""
+    with runtime.database.write() as session:
+        row = session.get(Row, partner_id, with_for_update=True)
+        if row is None:
+            return
+        session.delete(row)
+        session.execute(delete(Connection).where(Connection.partner_id == partner_id, Connection.active.is_(False)))
+        audit.record(session, runtime, partner_id, actor, "wizard_started_over")
+
+
+def keep_credentials(runtime: Runtime, partner_id: str, typed: Typed, *, version: int, actor: str) -> Draft:
+    """Keep what was typed in step 1, also what is wrong; an empty private key keeps the one that is there.
+
+    What differs from what was tested is not tested any more. Raises Connected, NotBegun, Outdated, and KeyNeeded: a private key that
+    somebody else has typed is not sent to another site.
+    """
+    typed = typed.stripped()
+    keyring = Keyring.of(runtime.config)
+    with runtime.database.write() as session:
+        row = _locked(session, partner_id, version)
+        before = _typed(runtime, row)
+        private_key = typed.private_key or before.private_key
+        if before.private_key and not typed.private_key and row.key_by != actor:
+            _refuse_elsewhere(runtime, row, typed.site)
+        after = Typed(typed.site, typed.company_id, typed.public_key, private_key)
+        if after != before:
+            row.site, row.company_id = typed.site, typed.company_id
+            row.public_key = _kept(keyring, partner_id, typed.public_key)
+            row.private_key = _kept(keyring, partner_id, private_key)
+            row.key_by = actor if typed.private_key else row.key_by
+            row.tested = False
+            if typed.site != before.site:
+                row.not_before = None
+            _touch(runtime, row, actor)
+        return _of(runtime, row)
+
+
+def typed(runtime: Runtime, partner_id: str) -> Typed:
+    """The credentials with both keys, to be tested. Never show them. Raises NotBegun."""
+    with runtime.database.read() as session:
+        row = session.get(Row, partner_id)
+        if row is None:
+            raise _not_begun()
+        return _typed(runtime, row)
+
+
+def accept(runtime: Runtime, partner_id: str, proven: Proven, *, version: int, actor: str) -> bool:
+    """ConnectWise has accepted the credentials of this version: they become the partner's inactive connection.
+
+    Returns whether that is another ConnectWise than before; then choices that belong to the former one are let go.
+    Raises Connected, NotBegun, Outdated.
+    """
+    with runtime.database.write() as session:
+        row = _locked(session, partner_id, version)
+        before = credentials.keep(session, runtime, partner_id, proven, active=False)
+        moved = before is not None and before != proven.tenant
+        if moved:
+            row.settings = {name: value for name, value in row.settings.items() if name not in _OF_ONE_CONNECTWISE}
+            row.step = SETTINGS
+        row.tested, row.not_before = True, None
+        row.step = max(row.step, SETTINGS)
+        _touch(runtime, row, actor)
+        audit.record(
+            session, runtime, partner_id, actor, "wizard_tested", site=proven.site, company_id=proven.company_id
+        )
+        return moved
+
+
+def leave_alone(runtime: Runtime, partner_id: str, seconds: float) -> None:
+    """ConnectWise asks to be left alone for a while: the wizard does not ask it again before that."""
+    with runtime.database.write() as session:
+        row = session.get(Row, partner_id, with_for_update=True)
+        if row is not None:
+            row.not_before = runtime.clock() + timedelta(seconds=seconds)
+
+
+def keep_settings(
+    runtime: Runtime,
+    partner_id: str,
+    given: Mapping[str, str | list[str]],
+    *,
+    actor: str,
+    version: int | None = None,
+    done: bool = False,
+) -> Draft:
+    """Keep what was typed in step 2 (field of `settings.Chosen` -> text, or several), also what is wrong.
+
+    `done`: it was checked and step 3 can be opened; False closes step 3 again until it is.
+    Raises Connected, NotBegun, Outdated (where a version is given).
+    """
+    with runtime.database.write() as session:
+        row = _locked(session, partner_id, version)
+        typed_now = {name: list(value) if isinstance(value, list) else value for name, value in given.items()}
+        step = MAPPING if done else SETTINGS
+        if row.settings != typed_now or row.step != step:
+            row.settings = typed_now
+            if row.step > CREDENTIALS:
+                row.step = step
+            _touch(runtime, row, actor)
+        return _of(runtime, row)
+
+
+def finish(runtime: Runtime, partner_id: str, *, actor: str) -> None:
+    """Everything at once: settings are stored, the connection becomes active, the draft is gone.
+
+    Raises Connected (somebody has finished already), NotBegun, Unfinished.
+    """
+    with runtime.database.write() as session:
+        row = _locked(session, partner_id, None)
+        connection = session.get(Connection, partner_id, with_for_update=True)
+        if connection is None or not row.tested:
+            raise Unfinished(CREDENTIALS, "The credentials were changed and not tested yet. Test them in step 1 first.")
+        if row.step < MAPPING:
+            raise Unfinished(SETTINGS, "The settings are not complete yet. Look through step 2 and press Next there.")
+        try:
+            settings.update_in(session, runtime, partner_id, settings_typed.flat(row.settings), actor=actor)
+        except UsageError as error:
+            raise Unfinished(SETTINGS, str(error)) from error
+        connection.active = True
+        connection.connected_at = runtime.clock()
+        session.delete(row)
+        audit.record(
+            session, runtime, partner_id, actor, "connect", site=connection.site, company_id=connection.company_id
+        )
+
+
+def _locked(session: Session, partner_id: str, version: int | None) -> Row:
+    _refuse_if_active(session, partner_id)
+    row = session.get(Row, partner_id, with_for_update=True)
+    if row is None:
+        raise _not_begun()
+    if version is not None and version != row.version:
+        raise Outdated(row.changed_by, row.changed_at)
+    return row
+
+
+def _refuse_if_active(session: Session, partner_id: str) -> None:
+    row = session.get(Connection, partner_id)
+    if row is not None and row.active:
+        raise Connected("ConnectWise is connected already; what was typed here was not needed any more.")
+
+
+def _refuse_elsewhere(runtime: Runtime, row: Row, site: str) -> None:
+    if not same_host(site, row.site, runtime.config.allowed_sites):
+        raise KeyNeeded(
+            f"Type the private key again: the saved one was typed by {row.key_by} for another site, and is not sent to this one."
+        )
+
+
+def _not_begun() -> NotBegun:
+    return NotBegun("Nothing is kept here any more: somebody has started over. Begin again with step 1.")
+
+
+def _touch(runtime: Runtime, row: Row, actor: str) -> None:
+    row.version += 1
+    row.changed_at, row.changed_by = runtime.clock(), actor
+
+
+def _kept(keyring: Keyring, partner_id: str, value: str) -> str:
+    return keyring.encrypt(partner_id, value) if value else ""
+
+
+def _typed(runtime: Runtime, row: Row) -> Typed:
+    keyring = Keyring.of(runtime.config)
+    public_key, private_key = (
+        keyring.decrypt(row.partner_id, value) if value else "" for value in (row.public_key, row.private_key)
+    )
+    return Typed(row.site, row.company_id, public_key, private_key)
+
+
+def _of(runtime: Runtime, row: Row) -> Draft:
+    return Draft(
+        version=row.version,
+        step=row.step,
+        site=row.site,
+        company_id=row.company_id,
+        public_key=_typed(runtime, row).public_key,
+        has_private_key=bool(row.private_key),
+        tested=row.tested,
+        settings=dict(row.settings),
+        not_before=row.not_before,
+        changed_at=row.changed_at,
+        changed_by=row.changed_by,
+    )

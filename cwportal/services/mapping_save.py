@@ -1,0 +1,330 @@
+"""Save what was typed: every valid row, checked against ConnectWise as it is now; the others stay typed, each with its sentence."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from cwportal.billing.choosable import agreement_reasons, company_reasons
+from cwportal.connectwise.errors import Forbidden
+from cwportal.connectwise.records import Agreement, Company
+from cwportal.errors import CWPortalError
+from cwportal.models import LedgerAddition
+from cwportal.models import Mapping as MappingRow
+from cwportal.runtime import Runtime
+from cwportal.services import audit, mapping_draft, mapping_facts
+from cwportal.services.connection import Client, open_client
+from cwportal.services.mapping_facts import Known, Place
+from cwportal.services.mapping_row import Choice, Typed, saved
+from cwportal.services.mapping_words import agreement_problem, company_problem
+from cwportal.services.planning.facts import agreement_facts, billing_options
+
+_PATIENCE = 10.0
+"""Seconds for which a page waits where ConnectWise asks us to."""
+_NAME = 200
+_TAKEN = "This agreement is already used by {}. Choose another agreement of the company, or a new one."
+_ANOTHER = "another account that you cannot see"
+_CHANGED = "{} changed this row meanwhile. What you typed is still here: compare, then save again or discard."
+_GONE = "This account is no longer in the portal. It can only be unmapped."
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A change of an account whose lines stay in ConnectWise. `before`: where it is billed; `lines`: agreement -> our live lines."""
+
+    account_id: str
+    name: str
+    unmaps: bool
+    moves: bool
+    lines: tuple[tuple[str, int], ...]
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a save did. `questions`: nothing was saved, these are asked first, and `answer` confirms them all.
+
+    `unreachable`: nothing was saved, and why.
+    """
+
+    saved: int = 0
+    kept: int = 0
+    questions: tuple[Question, ...] = ()
+    answer: str = ""
+    unreachable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """Names as ConnectWise told them now, by id."""
+
+    companies: dict[int, str] = field(default_factory=dict)
+    agreements: dict[int, str] = field(default_factory=dict)
+
+
+def questions(runtime: Runtime, where: Place, actor: str) -> Result:
+    """What saving would ask first."""
+    everything, wanted = _wanted(runtime, where, actor)
+    return _questions(runtime, where, everything, wanted)
+
+
+def save(runtime: Runtime, where: Place, actor: str, *, answer: str = "") -> Result:
+    """Save the person's valid rows. `answer`: that of the questions that were confirmed; others are asked first."""
+    everything, wanted = _wanted(runtime, where, actor)
+    if not wanted:
+        return Result()
+    asked = _questions(runtime, where, everything, wanted)
+    if asked.questions and asked.answer != answer:
+        return asked
+    problems: dict[str, str] = {}
+    for key, typed in wanted.items():
+        sentence = _incomplete(everything.get(key), typed)
+        if sentence:
+            problems[key] = sentence
+    try:
+        names = _checked_there(runtime, where, everything, wanted, problems)
+    except CWPortalError as error:
+        return Result(kept=len(wanted), unreachable=str(error))
+    for attempt in (1, 2):
+        try:
+            with runtime.database.write() as session:
+                return _write(session, runtime, where, actor, everything, wanted, dict(problems), names)
+        except IntegrityError:  # another partner took one of the agreements at the same moment; now it is there to be seen
+            if attempt == 2:
+                raise
+    raise AssertionError
+
+
+def _wanted(runtime: Runtime, where: Place, actor: str) -> tuple[dict[str, Known], dict[str, Typed]]:
+    everything = mapping_facts.known(runtime, where)
+    with runtime.database.read() as session:
+        return everything, mapping_draft.load(session, where, actor)
+
+
+def _incomplete(one: Known | None, typed: Typed) -> str:
+    """What is missing in the row itself."""
+    choice = typed.choice
+    if one is None or (one.gone and choice.mapped):
+        return _GONE
+    if typed.is_open:
+        return typed.problem or "Which company is meant is not known yet: press Look up typed companies."
+    if choice.company is not None and not choice.mapped:
+        return "No agreement is chosen. Choose one of the company's agreements, or a new one."
+    if choice.export and not choice.mapped:
+        return "Export is on, and no company and agreement are chosen. Choose them, or switch Export off."
+    return ""
+
+
+def _checked_there(
+    runtime: Runtime,
+    where: Place,
+    everything: Mapping[str, Known],
+    wanted: Mapping[str, Typed],
+    problems: dict[str, str],
+) -> _Names:
+    """Ask ConnectWise about every row that gets a place or starts to be exported. What it says against one goes into `problems`."""
+    asked = {
+        key: typed.choice
+        for key, typed in wanted.items()
+        if key not in problems
+        and typed.choice.company is not None
+        and (typed.choice.place != everything[key].choice.place or (typed.choice.export and not everything[key].choice.export))
+    }
+    names = _Names()
+    if not asked:
+        return names
+    with open_client(runtime, where.partner.id, draft=True, patience=_PATIENCE) as client:
+        companies = client.read.companies(sorted({one.company for one in asked.values() if one.company}))
+        agreements = client.read.agreements(sorted({one.agreement for one in asked.values() if one.agreement}))
+        options = billing_options(client) if agreements else {}
+        inactive = _inactive_statuses(client, companies)
+    names.companies.update({key: one.name for key, one in companies.items()})
+    names.agreements.update({key: one.name for key, one in agreements.items()})
+    for key, choice in asked.items():
+        sentence = _against(where, choice, companies, agreements, options, inactive)
+        if sentence:
+            problems[key] = sentence
+    return names
+
+
+def _inactive_statuses(client: Client, companies: Mapping[int, Company]) -> set[int]:
+    if not any(one.status_id for one in companies.values()):
+        return set()
+    try:
+        return {status.id for status in client.read.company_statuses() if status.inactive}
+    except Forbidden:
+        return set()
+
+
+def _against(
+    where: Place,
+    choice: Choice,
+    companies: Mapping[int, Company],
+    agreements: Mapping[int, Agreement],
+    options: Mapping[int, str],
+    inactive: set[int],
+) -> str:
+    company = companies.get(choice.company or 0)
+    if company is None:
+        return f"ConnectWise has no company {choice.company} any more that these keys may see. Choose another one."
+    reasons = company_reasons(deleted=company.deleted, inactive_status=company.status_id in inactive)
+    if reasons:
+        return company_problem(company.name, reasons[0])
+    if choice.agreement is None:
+        return ""
+    agreement = agreements.get(choice.agreement)
+    if agreement is None:
+        return f"ConnectWise has no agreement {choice.agreement} any more that these keys may see. Choose another one."
+    if agreement.company_id != company.id:
+        return f"The agreement “{agreement.name}” belongs to another company in ConnectWise, not to “{company.name}”. Choose another one."
+    facts = agreement_facts(agreement, options)
+    against = agreement_reasons(facts, today=where.today, currency=where.partner.currency)
+    return agreement_problem(facts, against[0], where.partner.currency) if against else ""
+
+
+def _questions(
+    runtime: Runtime, where: Place, everything: Mapping[str, Known], wanted: Mapping[str, Typed]
+) -> Result:
+    """Rows that leave lines behind: unmapped, moved, or no longer exported."""
+    leaving = {}
+    for key, typed in wanted.items():
+        one = everything.get(key)
+        if one is None or not one.choice.mapped or _incomplete(one, typed):
+            continue
+        if typed.choice.place != one.choice.place or (one.choice.export and not typed.choice.export):
+            leaving[key] = one
+    if not leaving:
+        return Result()
+    lines = _lines(runtime, where, leaving)
+    found = []
+    for key, one in leaving.items():
+        counts = lines.get(key, {})
+        if not counts:
+            continue
+        choice = wanted[key].choice
+        named = tuple((_agreement_name(one, number), count) for number, count in sorted(counts.items()))
+        to = wanted[key].text if choice.mapped else ""
+        found.append(
+            Question(key, one.name, not choice.mapped, choice.mapped and choice.place != one.choice.place, named, to)
+        )
+    return Result(kept=len(wanted), questions=tuple(found), answer=_answer(found, wanted))
+
+
+def _agreement_name(one: Known, number: int) -> str:
+    return one.agreement_name if number == one.choice.agreement else f"no. {number}"
+
+
+def _answer(found: Iterable[Question], wanted: Mapping[str, Typed]) -> str:
+    """Names exactly what is asked: if any of it changes, it is asked again."""
+    text = "\n".join(f"{one.account_id}\t{wanted[one.account_id].choice.token}\t{one.lines}" for one in found)
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
+def _lines(runtime: Runtime, where: Place, leaving: Mapping[str, Known]) -> dict[str, dict[int, int]]:
+    """Our live lines that bill something, by account and agreement."""
+    query = select(LedgerAddition.account_id, LedgerAddition.cw_agreement_id, LedgerAddition.sent_quantity).where(
+        LedgerAddition.partner_id == where.partner.id,
+        LedgerAddition.tenant == where.tenant,
+        LedgerAddition.closed_at.is_(None),
+        LedgerAddition.sent_cancelled.is_(None),
+    )
+    if len(leaving) <= 500:
+        query = query.where(LedgerAddition.account_id.in_(leaving))
+    found: dict[str, dict[int, int]] = {}
+    with runtime.database.read() as session:
+        for account_id, agreement, quantity in session.execute(query):
+            if account_id in leaving and (quantity is None or quantity > 0):
+                counts = found.setdefault(account_id, {})
+                counts[agreement] = counts.get(agreement, 0) + 1
+    return found
+
+
+def _write(
+    session: Session,
+    runtime: Runtime,
+    where: Place,
+    actor: str,
+    everything: Mapping[str, Known],
+    wanted: Mapping[str, Typed],
+    problems: dict[str, str],
+    names: _Names,
+) -> Result:
+    mine = select(MappingRow).where(MappingRow.partner_id == where.partner.id).order_by(MappingRow.account_id)
+    rows = {row.account_id: row for row in session.scalars(mine.with_for_update())}
+    before = {key: saved(row, where.tenant) for key, row in rows.items()}
+    put: dict[str, Typed | None] = {}
+    for key, typed in wanted.items():
+        present = saved(rows.get(key), where.tenant)
+        if present.token != typed.seen and key not in problems:
+            by = rows[key].changed_by if key in rows else ""
+            problems[key] = _CHANGED.format(by or "Somebody")
+    _taken(session, where, everything, wanted, before, problems)
+    good = {key: typed.choice for key, typed in wanted.items() if key not in problems}
+    for key in good:  # clear first, so that accounts can be swapped in one save
+        if key in rows:
+            rows[key].cw_agreement_id = None
+    session.flush()
+    now, told = runtime.clock(), []
+    for key, choice in sorted(good.items()):
+        row = rows.get(key) or MappingRow(partner_id=where.partner.id, account_id=key, company_name="", agreement_name="")
+        was = before.get(key, saved(None, where.tenant))
+        if choice.place != was.place:
+            row.new_company, row.new_agreement, row.cw_contact_id = choice.new_company, choice.new_agreement, None
+            row.company_name = names.companies.get(choice.company or 0, "")[:_NAME]
+            row.agreement_name = names.agreements.get(choice.agreement or 0, "")[:_NAME]
+        row.tenant, row.cw_company_id, row.cw_agreement_id = where.tenant, choice.company, choice.agreement
+        row.export, row.per_cycle_confirmed = choice.export and choice.mapped, choice.per_cycle and choice.mapped
+        row.changed_at, row.changed_by = now, actor[:_NAME]
+        session.add(row)
+        told.append({"account": key, "company": choice.company, "agreement": choice.agreement, "export": row.export})
+        put[key] = None
+    put |= {key: replace(wanted[key], problem=sentence) for key, sentence in problems.items()}
+    mapping_draft.write(session, runtime, where, actor, put, {})
+    if told:
+        audit.record(session, runtime, where.partner.id, actor, "map", accounts=told)
+    session.flush()
+    return Result(saved=len(good), kept=len(problems))
+
+
+def _taken(
+    session: Session,
+    where: Place,
+    everything: Mapping[str, Known],
+    wanted: Mapping[str, Typed],
+    before: Mapping[str, Choice],
+    problems: dict[str, str],
+) -> None:
+    """(tenant, agreement) belongs to one account over all partners. A row that cannot be saved keeps what it has, so others may fail, too."""
+    asked = {typed.choice.agreement for typed in wanted.values() if typed.choice.agreement is not None}
+    foreign = set(
+        session.scalars(
+            select(MappingRow.cw_agreement_id).where(
+                MappingRow.tenant == where.tenant,
+                MappingRow.partner_id != where.partner.id,
+                MappingRow.cw_agreement_id.in_(asked),
+            )
+        )
+    )
+    while True:
+        owner: dict[int, str] = {}
+        for key, choice in before.items():
+            if choice.agreement is not None and (key not in wanted or key in problems):
+                owner[choice.agreement] = key
+        found = {}
+        for key, typed in sorted(wanted.items()):
+            agreement = typed.choice.agreement
+            if agreement is None or key in problems:
+                continue
+            if agreement in foreign:
+                found[key] = _TAKEN.format(_ANOTHER)
+            elif owner.setdefault(agreement, key) != key:
+                other = everything.get(owner[agreement])
+                found[key] = _TAKEN.format(f"account “{other.name if other else owner[agreement]}”")
+        if not found:
+            return
+        problems.update(found)

@@ -1,0 +1,67 @@
+"""Forms of the portal's own pages: shape only."""
+
+from __future__ import annotations
+
+from flask_wtf import FlaskForm  # type: ignore[import-untyped]
+from wtforms import PasswordField, SelectField, StringField  # type: ignore[import-untyped]
+from wtforms.validators import EqualTo, InputRequired, Length  # type: ignore[import-untyped]
+
+from cwportal.standalone import staff
+from cwportal.vocabulary import Role
+
+ROLES = {Role.VIEWER: "Viewer", Role.BILLING: "Billing", Role.ADMIN: "Administrator"}
+DUTIES = {
+    Role.VIEWER: "sees everything, changes nothing",
+    Role.BILLING: "also maps accounts, sets prices, previews, exports and approves",
+    Role.ADMIN: "also connects ConnectWise, changes settings, manages staff and imports data",
+}
+_LONGEST = staff.LONGEST_PASSWORD
+_LENGTH = f"Use {staff.SHORTEST_PASSWORD} to {_LONGEST} characters."
+_PASSWORD_RULE = Length(staff.SHORTEST_PASSWORD, _LONGEST, _LENGTH)
+
+
+class Press(FlaskForm):  # type: ignore[misc]  # flask_wtf has no types
+    """Nothing but the token against requests from other sites. It is always demanded, and good as long as its session."""
+
+    class Meta(FlaskForm.Meta):  # type: ignore[misc]
+        csrf = True
+        csrf_time_limit = None
+
+
+class SignIn(Press):
+    """E-mail address and password."""
+
+    email = StringField("E-mail address", [InputRequired("Type your e-mail address."), Length(max=300)])
+    password = PasswordField("Password", [InputRequired("Type your password."), Length(max=_LONGEST)])
+
+
+class NewPassword(Press):
+    """One's own password."""
+
+    old = PasswordField("Present password", [InputRequired("Type your present password."), Length(max=_LONGEST)])
+    new = PasswordField("New password", [InputRequired(_LENGTH), _PASSWORD_RULE])
+    again = PasswordField(
+        "New password, once more",
+        [InputRequired("Type the new password once more."), EqualTo("new", "This differs from the new password.")],
+    )
+
+
+class SomebodysPassword(Press):
+    """A password that an administrator chooses for somebody, who changes it after signing in."""
+
+    password = PasswordField("New password", [InputRequired(_LENGTH), _PASSWORD_RULE])
+
+
+class RoleOf(Press):
+    """What somebody may do."""
+
+    role = SelectField("Role", choices=[(role.value, ROLES[role]) for role in Role])
+
+
+class NewStaff(RoleOf, SomebodysPassword):
+    """Somebody new."""
+
+    email = StringField(
+        "E-mail address",
+        [InputRequired("Type an e-mail address."), Length(max=200, message="Use at most 200 characters.")],
+    )

@@ -1,0 +1,54 @@
+"""Data of accounts from CSV files, for administrators: what `cwportal load` does, for their own partner only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import Engine
+from werkzeug.datastructures import FileStorage
+
+from cwportal.errors import BadFile, UsageError
+from cwportal.standalone import columns
+from cwportal.standalone.access import me, needs, takes
+from cwportal.standalone.load import load
+from cwportal.vocabulary import Role
+
+KINDS = (columns.ACCOUNTS, columns.PRICES, columns.CHARGES, columns.USERS)
+"""What belongs to one partner. Products are everybody's and partners the operator's: `cwportal load` has those."""
+
+
+def register(portal: Blueprint, engine: Engine) -> None:
+    """Hang the page on the blueprint."""
+
+    @portal.route("/import", methods=["GET", "POST"])
+    @needs(Role.ADMIN)
+    @takes(64)
+    def imports() -> ResponseReturnValue:
+        problems: list[str] = []
+        if request.method == "POST":
+            given = {spec: file for spec in KINDS if (file := request.files.get(spec.kind)) and file.filename}
+            try:
+                rows = _load(engine, given)
+            except BadFile as error:
+                problems = list(error.problems)
+            except UsageError as error:
+                problems = [str(error)]
+            else:
+                told = ", ".join(f"{count} {kind}" for kind, count in rows.items())
+                flash(f"Imported: {told}. The next export follows them.", "ok")
+                return redirect(url_for(".accounts_list"), 303)
+        return render_template(
+            "portal/imports.html", kinds=KINDS, problems=problems, partner_id=me().partner_id
+        ), 400 if problems else 200
+
+
+def _load(engine: Engine, given: dict[columns.FileSpec, FileStorage]) -> dict[str, int]:
+    if not given:
+        raise BadFile(["No file was chosen. Choose at least one, then press Import."])
+    with TemporaryDirectory(prefix="cwportal-import-") as folder:
+        for spec, file in given.items():
+            file.save(Path(folder, spec.file))
+        return load(engine, Path(folder), actor=me().email, only=me().partner_id).rows

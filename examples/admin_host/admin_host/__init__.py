@@ -1,0 +1,50 @@
+"""A cloud vendor's portal made with Flask-Admin, and the ConnectWise integration in its menu."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+
+from admin_host import admin, demo, login
+from admin_host.source import ResellerSource
+from admin_host.tables import db
+from cwportal.dev import valkey
+from cwportal.plugin import CWPortal
+
+HERE = Path(__file__).parents[1]
+
+
+def create_app(config: Mapping[str, Any] | None = None) -> Flask:
+    """The portal. `ADMIN_HOST_DATABASE_URL` and `ADMIN_HOST_FOLDER` say where its data are."""
+    folder = Path(os.environ.get("ADMIN_HOST_FOLDER", HERE / "instance")).absolute()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    app = Flask(__name__, instance_path=str(folder))
+    app.config.from_mapping(
+        SQLALCHEMY_DATABASE_URI=os.environ.get("ADMIN_HOST_DATABASE_URL", "sqlite:///admin_host.sqlite"),
+        SECRET_KEY=os.environ.get("ADMIN_HOST_SECRET_KEY") or secrets.token_hex(32),
+    )
+    app.config.from_mapping(config or {})
+
+    db.init_app(app)
+    login.init_app(app)
+    admin.init_app(app)
+    app.cli.add_command(demo.demo)
+
+    with app.app_context():
+        source = ResellerSource(db.engine)
+    CWPortal(
+        app,
+        source=source,
+        db=db,
+        broker=valkey.ensure,
+        partner_of=login.reseller,
+        may=login.may,
+        actor_of=login.who,
+        base_template="integration.html",
+    )
+    return app

@@ -1,0 +1,73 @@
+"""The portal's data as the integration wants to have them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Engine, select
+
+from admin_host.tables import Customer, Reseller, Service, Staff, Subscription
+from cwportal.errors import SourceIncomplete, UnknownPartner
+from cwportal.portal import Account, Charge, Contact, Partner, Product, User
+from cwportal.vocabulary import AccountStatus
+
+_AT_ONCE = 100
+
+
+class ResellerSource:
+    """A `PortalSource`. It has the engine and no session: it is asked in workers and threads too, and never meets unsaved work."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def partner(self, partner_id: str) -> Partner:
+        rows = self._rows(select(Reseller.__table__).where(Reseller.slug == partner_id))
+        if not rows:
+            raise UnknownPartner(f'There is no reseller "{partner_id}".')
+        return Partner(rows[0].slug, rows[0].name, rows[0].timezone, rows[0].currency)
+
+    def products(self, partner_id: str) -> Sequence[Product]:
+        self.partner(partner_id)
+        return [Product(row.code, row.name, row.cost) for row in self._rows(select(Service.__table__))]
+
+    def accounts(self, partner_id: str) -> Sequence[Account]:
+        self.partner(partner_id)
+        query = select(Customer.__table__).join(Reseller).where(Reseller.slug == partner_id).order_by(Customer.id)
+        status = {True: AccountStatus.CLOSED, False: AccountStatus.ACTIVE}
+        return [Account(str(row.id), row.name, status[row.left]) for row in self._rows(query)]
+
+    def charges(self, partner_id: str, account_ids: Iterable[str]) -> Iterator[tuple[str, Sequence[Charge]]]:
+        self.partner(partner_id)
+        asked = iter(account_ids)
+        while some := list(islice(asked, _AT_ONCE)):
+            query = (  # one query, so that a customer who is gone never looks like one without subscriptions
+                select(Customer.id, Subscription.code, Subscription.seats, Subscription.price, Service.cost)
+                .join(Reseller)
+                .outerjoin(Subscription, Subscription.customer_id == Customer.id)
+                .outerjoin(Service)
+                .where(Reseller.slug == partner_id, Customer.id.in_([int(account_id) for account_id in some]))
+                .order_by(Subscription.id)
+            )
+            found: dict[str, list[Charge]] = {}
+            for row in self._rows(query):
+                charges = found.setdefault(str(row.id), [])
+                if row.code is not None:
+                    charges.append(Charge(row.code, Decimal(row.seats), row.cost, row.price))
+            if missing := sorted(set(some) - set(found)):
+                raise SourceIncomplete(f"Reseller {partner_id} has no customer {', '.join(missing)}.")
+            yield from ((account_id, found[account_id]) for account_id in some)
+
+    def users(self, partner_id: str, account_id: str) -> Iterator[User]:  # noqa: ARG002
+        raise SourceIncomplete("This portal knows no users of customers: leave `users` out of the exported data.")
+
+    def contacts(self, partner_id: str) -> Sequence[Contact]:
+        self.partner(partner_id)
+        query = select(Staff.email, Staff.name).join(Reseller).where(Reseller.slug == partner_id).order_by(Staff.email)
+        return [Contact(row.email, row.name) for row in self._rows(query)]
+
+    def _rows(self, query: Any) -> Sequence[Any]:
+        with self._engine.connect() as connection:
+            return connection.execute(query).all()

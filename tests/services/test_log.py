@@ -1,0 +1,177 @@
+"""The log of a real export: what is found once for many accounts, filters that mean the same on the page and in the file."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import event
+
+from cwportal.errors import UsageError
+from cwportal.models import Run, RunAccount
+from cwportal.services import found, log, recordlinks, reports
+from cwportal.services.log import Wanted
+from cwportal.vocabulary import AccountState, Severity
+from tests.support.portal import PARTNER, charge
+from tests.support.world import World
+
+
+@pytest.fixture
+def run(world: World) -> int:
+    """An export of three accounts after a first one: updates, an end, a create, a missing price and vanished charges."""
+    for name in ("alder", "birch", "cedar"):
+        number = world.agreement(name)
+        world.source.add_account(name, charge("MBX", 3, 2, 5), charge("PBX-1", 1, 1, 4))
+        world.map({name: number})
+    world.export()
+    world.source.set_charges("alder", charge("MBX", 4, 2, 5), charge("NEW", 1, 1, 3))
+    world.source.set_charges("birch", charge("MBX", 9, 2, None), charge("PBX-1", 2, 1, 4))
+    world.source.set_charges("cedar")
+    return int(world.export()["run_id"])
+
+
+def _page(world: World, run: int, number: int = 1, **wanted: str) -> log.Log:
+    return log.page(world.runtime, PARTNER, run, Wanted(**wanted), number)
+
+
+def test_all_of_it(world: World, run: int) -> None:
+    page = _page(world, run)
+    assert page.accounts == 3
+    assert page.states[AccountState.HELD] == 1
+    assert [(group.code, group.severity) for group in page.findings] == [
+        ("price_missing", Severity.ERROR),
+        ("charges_vanished", Severity.HOLD),
+    ]
+    assert page.findings[0].shown[0].account_id == "birch"
+    assert {item["account_id"] for item in page.changes.items} == {"alder", "birch", "cedar"}
+    assert page.places["alder"].agreement_name == "Agreement alder"
+
+
+CHANGES: list[tuple[dict[str, str], set[str]]] = [
+    ({"action": "create"}, {"alder"}),
+    ({"outcome": "applied"}, {"alder", "birch"}),
+    ({"outcome": "planned"}, {"cedar"}),
+    ({"account": "birch"}, {"birch"}),
+    ({"account": "Account B"}, {"birch"}),
+    ({"account": "nobody"}, set()),
+    ({"text": "pbx"}, {"alder", "birch", "cedar"}),
+    ({"text": "new"}, {"alder"}),
+    ({"text": "product pbx-1", "account": "birch"}, {"birch"}),
+    ({"text": "%"}, set()),
+    ({"level": "change", "account": "birch"}, {"birch"}),
+    ({"level": "error"}, set()),
+    ({"code": "price_missing"}, set()),
+]
+FINDINGS: list[tuple[dict[str, str], list[str]]] = [
+    ({"level": "hold"}, ["charges_vanished"]),
+    ({"code": "price_missing"}, ["price_missing"]),
+    ({"account": "cedar"}, ["charges_vanished"]),
+    ({"text": "vanish"}, []),
+    ({"text": "ACCOUNT CEDAR"}, ["charges_vanished"]),
+    ({"action": "create"}, []),
+    ({"level": "change"}, []),
+]
+
+
+def test_filters_mean_the_same_on_the_page_and_in_the_file(world: World, run: int) -> None:
+    for wanted, accounts in CHANGES:
+        page = _page(world, run, **wanted)
+        assert {item["account_id"] for item in page.changes.items} == accounts, wanted
+        rows = list(log.rows(world.runtime, PARTNER, run, Wanted(**wanted)))
+        assert len([row for row in rows if row["level"] == "change"]) == page.changes.total, wanted
+        assert len([row for row in rows if row["level"] != "change"]) == sum(one.total for one in page.findings), wanted
+    for wanted, codes in FINDINGS:
+        assert [group.code for group in _page(world, run, **wanted).findings] == codes, wanted
+    # a page beyond the last is the last
+    assert _page(world, run, 99).changes.number == 1
+    assert _page(world, run, -5).changes.number == 1
+
+
+def test_another_partners_run_is_no_run(world: World, run: int) -> None:
+    with world.runtime.database.write() as session:
+        session.get_one(Run, run).partner_id = "rival"
+    with pytest.raises(UsageError):
+        _page(world, run)
+    with pytest.raises(UsageError):
+        list(log.rows(world.runtime, PARTNER, run, Wanted()))
+
+
+def test_the_command_line_keeps_its_commands_and_the_page_has_none(world: World) -> None:
+    number = world.agreement("a")
+    world.source.add_account("a", charge("MBX", 3, 2, 5))
+    world.map({"a": number})
+    world.export()
+    (line,) = world.additions(number)
+    world.edit(line["id"], quantity=7)
+    world.source.set_charges("a", charge("MBX", 4, 2, 5))
+    run = int(world.export()["run_id"])
+    (typed,) = [row["reason"] for row in reports.log_rows(world.runtime, run) if row["code"] == "drift"]
+    assert typed.endswith(f"On the command line: cwportal decide --partner … --account a --line {line['id']} pin")
+    (shown,) = [row["reason"] for row in log.rows(world.runtime, PARTNER, run, Wanted(level="info"))]
+    assert "cwportal" not in shown
+    assert "cwportal" not in _page(world, run).findings[0].shown[0].message
+
+
+def test_the_same_of_many_accounts_is_said_once_and_the_loud_ones_are_never_left_out(
+    world: World, run: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {
+        "code": "scale",
+        "severity": "warning",
+        "part_number": "MBX",
+        "addition_id": None,
+        "amount": "1.5",
+        "message": "…",
+    }
+    loud = {**told, "code": "read_failed", "severity": "error"}
+    columns = {
+        "run_id": run,
+        "partner_id": PARTNER,
+        "plan_state": "empty",
+        "state": "unchanged",
+        "digest": "",
+        "money": {},
+    }
+    with world.runtime.database.write() as session:
+        for number in range(30):
+            finding = loud if number == 29 else told
+            session.add(RunAccount(**columns, account_id=f"x{number:02}", findings=[finding], unchanged=0))
+    group = next(one for one in _page(world, run).findings if one.code == "scale")
+    assert (group.total, group.accounts, len(group.shown), str(group.amount)) == (29, 29, found.FEW, "43.5")
+    monkeypatch.setattr(found, "READ_AT_MOST", 5)
+    page = _page(world, run)
+    assert page.more_findings
+    assert "read_failed" in {one.code for one in page.findings}
+
+
+def test_queries_do_not_grow_with_the_log(world: World, run: int) -> None:
+    asked: list[str] = []
+    event.listen(world.runtime.database.engine, "before_cursor_execute", lambda *args: asked.append(args[2]))
+    _page(world, run)
+    first, asked[:] = len(asked), []
+    columns = {
+        "run_id": run,
+        "partner_id": PARTNER,
+        "plan_state": "empty",
+        "state": "unchanged",
+        "digest": "",
+        "money": {},
+    }
+    with world.runtime.database.write() as session:
+        session.add_all(
+            RunAccount(**columns, account_id=f"y{number}", findings=[], unchanged=0) for number in range(100)
+        )
+    asked.clear()
+    _page(world, run)
+    assert len(asked) == first
+
+
+def test_links_lead_into_the_partners_own_connectwise_only(world: World, run: int) -> None:
+    with world.runtime.database.read() as session:
+        tenant = session.get_one(Run, run).tenant
+    links = recordlinks.of(world.runtime, PARTNER, tenant)
+    assert links.agreement(7) == (
+        f"{world.sandbox.url}/v4_6_release/services/system_io/router/openrecord.rails"
+        "?locale=en_US&companyName=training&recordType=AgreementFV&recid=7"
+    )
+    assert links.company(None) is None
+    assert recordlinks.of(world.runtime, PARTNER, "elsewhere/training").agreement(7) is None
+    assert recordlinks.of(world.runtime, "rival", tenant).agreement(7) is None

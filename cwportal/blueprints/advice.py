@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from flask import url_for
 
 from cwportal.services.found import RUN, Found
+
+PriceUrl = Callable[[str, str], str | None]
+"""(account id, SKU) -> the portal's page on which its retail price is set, where there is one."""
 
 
 class Said(NamedTuple):
@@ -79,28 +83,24 @@ def title(code: str) -> str:
     return said.title if said else "Something was found"
 
 
-def step(one: Found, run_id: int) -> Step | None:
+def step(one: Found, run_id: int, price_url: PriceUrl) -> Step | None:
     """Where to go next for this finding of that run; None where the way leads through ConnectWise or the operator."""
     said = _SAID.get(one.code)
     found = _DECIDE if one.code in _DECIDED and one.addition_id is not None else said.step if said else None
     if found is None:
         return None
     word, page = found
-    url = _url(page, one, run_id)
+    url = _url(page, one, run_id, price_url)
     return Step(word, url) if url else None
 
 
-def _url(page: str, one: Found, run_id: int) -> str | None:
-    from flask import current_app
-
-    if f"cwportal.{page}.page" not in current_app.view_functions:
-        return None
+def _url(page: str, one: Found, run_id: int, price_url: PriceUrl) -> str | None:
     if page == _MAP:
         return url_for("cwportal.mapping.page", q=one.account_id or "")
     if page == _PREVIEW:
-        return url_for("cwportal.preview.page", run_id=run_id)
+        return url_for("cwportal.preview.page", run_id=run_id, account=one.account_id)
     if page == _SETTINGS:
         return url_for("cwportal.settings.page")
     if page == _KEYS:
         return url_for("cwportal.settings.credentials")
-    return None
+    return price_url(one.account_id or "", one.part_number) if one.part_number else None

@@ -39,12 +39,13 @@ def page() -> ResponseReturnValue:
             flash(str(error), "warn")
         return redirect(url_for(ENTRY), 303)
     chosen = settings.get(runtime, partner_id)
+    stays, lines = disable.lines(runtime, partner_id, request.args.get("page", 1, int))
     starts = upcoming.starts(chosen, runtime.clock(), 1)
     shown = render_template(
         "cwportal/disable/page.html",
         form=form,
-        stays=disable.stays(runtime, partner_id),
-        lines=disable.lines(runtime, partner_id, request.args.get("page", 1, int)),
+        stays=stays,
+        lines=lines,
         running=history.under_way(runtime, partner_id),
         start=starts[0].at if starts else None,
         zone=chosen.timezone,

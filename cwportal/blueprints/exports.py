@@ -46,7 +46,6 @@ def status() -> ResponseReturnValue:
         overview=overview.overview(runtime, partner_id),
         waiting=approvals.waiting(runtime, partner_id),
         advice=advice,
-        can_preview="cwportal.preview.start" in current_app.view_functions,
         partner=runtime.source.partner(partner_id),
         runs=history.runs_page(runtime, partner_id, request.args.get("page", 1, int)),
     )

@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
-from tempfile import SpooledTemporaryFile
-from typing import cast
+from collections.abc import Iterator
+from typing import Any
 
-from flask import Blueprint, abort, current_app, render_template, request, send_file
+from flask import Blueprint, Response, abort, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 
 from cwportal.billing.users_file import harmless
@@ -22,8 +22,8 @@ from cwportal.vocabulary import ACTIVE_RUN_STATES, Role
 
 _LARGEST_ID = 2**31 - 1
 _RUN = f"/exports/<int(max={_LARGEST_ID}):run_id>"
-_IN_MEMORY = 1_000_000
-"""Bytes of a CSV file beyond which it is put together on disk."""
+_PIECE = 200
+"""Rows of a CSV file that are sent at once."""
 
 
 def blueprint() -> Blueprint:
@@ -64,15 +64,24 @@ def as_csv(run_id: int) -> ResponseReturnValue:
         reports.run_row(runtime, run_id, partner_id=partner_id)
     except UsageError:
         abort(404)
-    spool = cast("io.BytesIO", SpooledTemporaryFile(_IN_MEMORY))  # noqa: SIM115 - closed with the response
-    lines = io.TextIOWrapper(spool, "utf-8-sig", newline="", write_through=True)
-    writer = csv.writer(lines)
+    rows = log.rows(runtime, partner_id, run_id, Filter.of(request.args).wanted())
+    name = f"attachment; filename=export-{run_id}.csv"
+    return Response(_lines(rows), content_type="text/csv; charset=utf-8", headers={"Content-Disposition": name})
+
+
+def _lines(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
+    """The file in pieces: a long log is sent while it is read."""
+    piece = io.StringIO("\ufeff", newline="")
+    piece.seek(0, io.SEEK_END)
+    writer = csv.writer(piece)
     writer.writerow(reports.LOG_COLUMNS)
-    for row in log.rows(runtime, partner_id, run_id, Filter.of(request.args).wanted()):
+    for count, row in enumerate(rows, 1):
         writer.writerow([harmless(_text(row[name])) for name in reports.LOG_COLUMNS])
-    lines.detach()
-    spool.seek(0)
-    return send_file(spool, "text/csv; charset=utf-8", as_attachment=True, download_name=f"export-{run_id}.csv")
+        if count % _PIECE == 0:
+            yield piece.getvalue()
+            piece.seek(0)
+            piece.truncate()
+    yield piece.getvalue()
 
 
 def _text(value: object) -> str:

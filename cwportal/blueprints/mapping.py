@@ -15,11 +15,19 @@ from cwportal.errors import NotConnected
 from cwportal.forms.mapping import MappingForm, was
 from cwportal.jobs.queue import request_refresh
 from cwportal.runtime import Runtime
-from cwportal.services import connection, draft, mapping_companies, mapping_draft, mapping_facts, mapping_page, mapping_save
+from cwportal.services import (
+    connection,
+    draft,
+    mapping_companies,
+    mapping_draft,
+    mapping_facts,
+    mapping_page,
+    mapping_save,
+)
 from cwportal.services.choices import Standing
 from cwportal.services.mapping_draft import Bulk
 from cwportal.services.mapping_facts import Group, Place
-from cwportal.services.mapping_page import UNSAVED, Query, Shown
+from cwportal.services.mapping_page import UNSAVED, Query
 from cwportal.vocabulary import Role
 
 ENTRY = "cwportal.wizard.entry"
@@ -76,7 +84,7 @@ def companies() -> ResponseReturnValue:
                 "label": mapping_page.company_label(offer.company),
                 "disabled": bool(offer.company.reasons),
                 "agreements": [
-                    {"value": one.value, "label": one.label, "disabled": one.disabled}
+                    {"value": one.value, "label": one.label, "disabled": one.disabled, "used": one.used}
                     for one in mapping_page.agreement_options(offer.agreements, users)
                 ],
             }
@@ -142,7 +150,7 @@ def _save(where: Place, here: str, query: Query, form: MappingForm, *, finish: b
     if done.questions:
         return _back(here, query, confirm=1, then="finish" if finish else None)
     if done.saved:
-        flash(f"{_rows(done.saved)} saved.", "ok")
+        flash(f"{_rows(done.saved)} {_were(done.saved)} saved.", "ok")
     if done.unreachable:
         flash(f"Nothing was saved. {done.unreachable} What you typed is kept: save again later.", "bad")
     elif done.kept:
@@ -169,8 +177,12 @@ def _bulk(where: Place, form: MappingForm, query: Query) -> None:
         flash("Nothing was done: tick the rows first.", "warn")
         return
     done, left = mapping_draft.bulk(runtime, where, actor, action, chosen, everything)
-    unfit = f" {_rows(left)} left alone: without company and agreement nothing can be exported." if left else ""
-    flash(f"{_rows(done)} changed, not saved yet.{unfit}", "warn" if left else "ok")
+    unfit = (
+        f" {_rows(left)} {_were(left)} left alone: without company and agreement nothing can be exported."
+        if left
+        else ""
+    )
+    flash(f"{_rows(done)} {_were(done)} changed, not saved yet.{unfit}", "warn" if left else "ok")
 
 
 def _refresh(where: Place) -> None:
@@ -178,7 +190,9 @@ def _refresh(where: Place) -> None:
     if waits is None:
         flash("Companies and agreements are being read from ConnectWise.", "ok")
     else:
-        flash("Nothing is read now: the portal cannot reach its queue at the moment. Try again in some minutes.", "warn")
+        flash(
+            "Nothing is read now: the portal cannot reach its queue at the moment. Try again in some minutes.", "warn"
+        )
 
 
 def _keep_fresh(where: Place) -> None:
@@ -219,7 +233,9 @@ def _next(form: MappingForm) -> Query:
 
 
 def _clean(show: str, q: str, sort: str, number: int) -> Query:
-    return Query(show if show in _SHOWS else "", " ".join(q.split())[:200], sort if sort in _SORTS else "", max(1, number))
+    return Query(
+        show if show in _SHOWS else "", " ".join(q.split())[:200], sort if sort in _SORTS else "", max(1, number)
+    )
 
 
 def _number(text: str | None) -> int:
@@ -232,7 +248,11 @@ def _back(here: str, query: Query, **more: Any) -> ResponseReturnValue:
 
 
 def _rows(count: int) -> str:
-    return "1 row was" if count == 1 else f"{count:,} rows were"
+    return "1 row" if count == 1 else f"{count:,} rows"
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
 
 
 def _is_active() -> bool:

@@ -67,11 +67,18 @@ def pills(shown: Shown) -> list[tuple[str, str, int]]:
 def as_of(standing: Standing, now: datetime, zone: str) -> tuple[str, str]:
     """(tone, sentence) on how fresh companies and agreements are."""
     told: Callable[[datetime], str] = lambda at: moment(at, zone)  # noqa: E731
-    known = f"Companies as of {told(standing.refreshed_at)}." if standing.refreshed_at else "No companies have been read yet."
+    known = (
+        f"Companies as of {told(standing.refreshed_at)}."
+        if standing.refreshed_at
+        else "No companies have been read yet."
+    )
     if standing.waits and standing.asked_at is not None:
         if now - standing.asked_at < PATIENCE:
             return "reading", f"{known} They are being read from ConnectWise now."
-        return "warn", f"{known} Reading them again was asked for at {told(standing.asked_at)} and has not ended: try again."
+        return (
+            "warn",
+            f"{known} Reading them again was asked for at {told(standing.asked_at)} and has not ended: try again.",
+        )
     if standing.error:
         when = f" at {told(standing.failed_at)}" if standing.failed_at else ""
         return "warn", f"{known} Reading them again failed{when}: {standing.error}"
@@ -104,4 +111,6 @@ def meanwhile(one: Known, zone: str) -> str:
         company = one.company_name or "a new company"
         agreement = one.agreement_name or "a new agreement"
         what = f"company “{company}”, agreement “{agreement}”, Export {'on' if one.choice.export else 'off'}"
-    return f"{who} saved this row{when}: {what}. What you typed stands here: Save replaces theirs, Discard keeps theirs."
+    return (
+        f"{who} saved this row{when}: {what}. What you typed stands here: Save replaces theirs, Discard keeps theirs."
+    )

@@ -195,6 +195,9 @@ def _page(
         only=only,
         said=preview_words,
         advice=advice,
+        may=access.may(Role.BILLING),
+        query=_where(only),
+        icons=url_for("cwportal_static.file", name="icons.svg"),
         typed=wrong[1] if wrong else {},
         problems=wrong[2] if wrong else {},
     )
@@ -216,8 +219,13 @@ def _back(form: Choose | Decide, run_id: int) -> ResponseReturnValue:
     """To the status page if the form came from there, else to the same page of the preview."""
     if isinstance(form, Choose) and form.back.data == "status":
         return redirect(url_for("cwportal.exports.status"), 303)
-    where: dict[str, Any] = {name: request.args[name] for name in ("page", "show", "account") if name in request.args}
-    return redirect(url_for(".page", run_id=run_id, **where), 303)
+    return redirect(url_for(".page", run_id=run_id, **_where()), 303)
+
+
+def _where(account_id: str = "") -> dict[str, Any]:
+    """The part of the plan that is looked at, for addresses of the same."""
+    asked = {name: request.args[name] for name in ("page", "show", "account") if request.args.get(name)}
+    return asked | ({"account": account_id} if account_id else {})
 
 
 def _run_or_404(run_id: int) -> Run:

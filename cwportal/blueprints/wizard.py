@@ -14,7 +14,7 @@ from cwportal.forms.credentials import LONGEST_COMPANY, LONGEST_KEY, LONGEST_SIT
 from cwportal.jobs.queue import request_preview, request_refresh
 from cwportal.models import Connection
 from cwportal.runtime import Runtime
-from cwportal.services import connection, credentials, draft, rights, settings_typed
+from cwportal.services import connection, credentials, draft, history, rights, settings_typed
 from cwportal.services.credentials import RightsLacking, Typed
 from cwportal.services.draft import Draft
 from cwportal.services.rights import Right
@@ -49,6 +49,7 @@ def entry() -> ResponseReturnValue:
         draft=kept,
         resume=steps.label(kept.resume) if kept else None,
         resume_url=steps.address(kept.resume) if kept else None,
+        runs=history.runs_page(runtime, partner_id, request.args.get("page", 1, int)),
     )
 
 
@@ -156,7 +157,7 @@ def _typed(form: CredentialsForm, kept: Draft) -> Typed:
     """What was typed, as far as it can be kept: a field that is too long keeps what was there, a key with a slip is not kept."""
 
     def text(name: str, longest: int) -> str:
-        typed = (form[name].data or "").strip()
+        typed = (form[name].data or "").replace("\x00", "").strip()
         return typed if len(typed) <= longest else str(getattr(kept, name))
 
     return Typed(

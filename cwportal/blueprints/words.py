@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -84,6 +84,10 @@ _FIELDS = {
     "name": "Name",
     "identifier": "Identifier",
     "description": "Name",
+    "firstName": "First name",
+    "lastName": "Last name",
+    "fileName": "File",
+    "rows": "Users",
     "startDate": "From",
     "quantity": "Quantity",
     "unitPrice": "Unit price",
@@ -146,6 +150,8 @@ def fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[st
 def _shown(name: str, value: Any) -> str:
     if value is None:
         return "nothing"
+    if isinstance(value, date):
+        return f"{value.day} {value:%b %Y}"
     if name not in _AMOUNTS:
         return str(value)
     try:

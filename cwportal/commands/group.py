@@ -42,7 +42,7 @@ COMMANDS: Mapping[str, Entry] = {
     "refresh": Entry("cwportal.commands.refresh:refresh", "Read companies and agreements into the directory."),
     "suggest": Entry("cwportal.commands.later:suggest", "Suggest companies for accounts."),
     "match": Entry("cwportal.commands.later:match", "Suggestions for two lists of names."),
-    "disable": Entry("cwportal.commands.later:disable", "Forget a partner's connection and settings."),
+    "disable": Entry("cwportal.commands.disable:disable", "Forget a partner's connection and settings."),
     "doctor": Entry("cwportal.commands.doctor:doctor", "Look for what is wrong with this installation."),
 }
 """Every command of `flask cwportal …`. The script `cwportal` adds the simulator."""

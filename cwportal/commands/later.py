@@ -20,4 +20,3 @@ def not_yet(name: str, summary: str) -> click.Command:
 
 suggest = not_yet("suggest", "Suggest companies for accounts.")
 match = not_yet("match", "Suggestions for two lists of names.")
-disable = not_yet("disable", "Forget a partner's connection and settings.")

@@ -36,9 +36,9 @@ class Choose(Press):
         """The chosen accounts; None means all that can be."""
         return None if self.do.data == "all" else [str(one) for one in self.account.data or []]
 
-    def shown(self) -> int | None:
-        """How many "all" were."""
-        return int(self.everything.data) if isinstance(self.everything.data, int) else None
+    def shown(self) -> int:
+        """How many "all" were; -1 where that was not sent, which fits no number."""
+        return int(self.everything.data) if isinstance(self.everything.data, int) else -1
 
 
 @dataclass(frozen=True, slots=True)

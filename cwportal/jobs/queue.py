@@ -38,7 +38,9 @@ _FAILURES_KEPT = 7 * 86_400
 """Seconds for which RQ keeps the traceback of a job that failed."""
 _REFRESH_FAILURES_KEPT = 60
 """Seconds for which the trace of a refresh that was killed is kept; why one failed stands in the directory."""
-_UNDER_WAY = frozenset({JobStatus.CREATED, JobStatus.QUEUED, JobStatus.STARTED, JobStatus.DEFERRED, JobStatus.SCHEDULED})
+_UNDER_WAY = frozenset(
+    {JobStatus.CREATED, JobStatus.QUEUED, JobStatus.STARTED, JobStatus.DEFERRED, JobStatus.SCHEDULED}
+)
 _MARGIN = 300
 """Seconds beyond CWPORTAL_RUN_LIMIT after which RQ ends a job by force."""
 _JOB_ID = re.compile(r"run-(\d+)-[0-9a-f]+")
@@ -189,7 +191,9 @@ def request_refresh(runtime: Runtime, partner_id: str) -> str | None:
         with connect(runtime) as queue:
             queue.enqueue_refresh(partner_id)
     except (QueueUnavailable, UsageError) as error:
-        directory.asked(runtime, partner_id, at, failure="The portal cannot reach its queue. Try again in some minutes.")
+        directory.asked(
+            runtime, partner_id, at, failure="The portal cannot reach its queue. Try again in some minutes."
+        )
         return str(error)
     directory.asked(runtime, partner_id, at)
     return None

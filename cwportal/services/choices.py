@@ -158,7 +158,7 @@ def agreements(
         query = query.where(DirectoryAgreement.cw_company_id.in_(sorted(set(company_ids))))
     with runtime.database.read() as session, session.execute(query, execution_options=_STREAM) as rows:
         for row, type_name, cycle_name, option in rows:
-            facts = _facts(row, option)
+            facts = facts_of(row, option)
             reasons = agreement_reasons(facts, today=today, currency=currency)
             yield AgreementChoice(facts, type_name or "", cycle_name or "", reasons)
 
@@ -234,7 +234,8 @@ def _entry_of(table: Any, entry: Any, kind: Table, number: Any) -> Any:
     )
 
 
-def _facts(row: DirectoryAgreement, billing_option: str | None) -> AgreementFacts:
+def facts_of(row: DirectoryAgreement, billing_option: str | None) -> AgreementFacts:
+    """An agreement of the directory as the core sees it."""
     return AgreementFacts(
         id=row.cw_agreement_id,
         name=row.name,

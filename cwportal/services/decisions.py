@@ -38,6 +38,14 @@ _FITS = {
 }
 
 
+class _Unfit(UsageError):
+    """The answer is not about such a line."""
+
+
+class _NoDay(UsageError):
+    """A last day is needed."""
+
+
 class Refused(UsageError):
     """Answers that cannot be kept: `problems` has a sentence for each such line."""
 
@@ -58,13 +66,20 @@ def decide_all(runtime: Runtime, partner_id: str, account_id: str, answers: Mapp
         for line, answer in answers.items():
             try:
                 word, until = _parse(answer)
-                if until is not None and until < earliest:
-                    raise UsageError(
-                        f"{until.isoformat()} is too far back; {earliest.isoformat()} is the earliest day."
-                    )
+            except UsageError:
+                problems[line] = "This is not a date. Choose the last day on which the line bills."
+                continue
+            if until is not None and until < earliest:
+                problems[line] = f"{until.isoformat()} is too far back; {earliest.isoformat()} is the earliest day."
+                continue
+            try:
                 _keep(session, runtime, partner_id, tenant, account_id, line, (word, until), actor)
-            except UsageError as error:
-                problems[line] = str(error)
+            except _NoDay:
+                problems[line] = "Choose the last day on which this line bills."
+            except _Unfit:
+                problems[line] = (
+                    "This line is no longer what it was when it was shown. Press “Read again”, then answer."
+                )
         if problems:
             raise Refused(problems)
         for line, answer in answers.items():
@@ -160,12 +175,12 @@ def _whose(
 def _check(word: Answer, until: date | None, whose: _Whose, addition_id: int) -> None:
     if whose not in _FITS[word]:
         fitting = [one for one, lines in _FITS.items() if whose in lines]
-        raise UsageError(f"Line {addition_id} {whose}, so {word} is no answer about it; choose: {', '.join(fitting)}.")
+        raise _Unfit(f"Line {addition_id} {whose}, so {word} is no answer about it; choose: {', '.join(fitting)}.")
     if word is Answer.END and until is None and whose is _Whose.FOREIGN:
-        raise UsageError("An existing line needs its last day: write it like end:2026-11-30.")
+        raise _NoDay("An existing line needs its last day: write it like end:2026-11-30.")
 
 
 def _unpin(session: Session, row: LineDecision | None, account_id: str, addition_id: int) -> None:
     if row is None or row.answer != Answer.PIN:
-        raise UsageError(f"Line {addition_id} of account {account_id} is not pinned.")
+        raise _Unfit(f"Line {addition_id} of account {account_id} is not pinned.")
     session.delete(row)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Float, and_, cast, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, String, and_, delete, func, or_, select, type_coerce, update
 from sqlalchemy.orm import Session
 
 from cwportal.errors import NotConnected
@@ -59,41 +59,30 @@ class Disabled:
 def stays(runtime: Runtime, partner_id: str) -> Stays:
     """From our own record; ConnectWise is not asked."""
     with runtime.database.read() as session:
-        return _stays(session, partner_id)
+        ours = _ours(session, partner_id)
+        return _stays(session, ours, _by_agreement(session, ours))
 
 
-def lines(runtime: Runtime, partner_id: str, number: int) -> Page:
-    """The agreements with lines of ours, by company."""
+def lines(runtime: Runtime, partner_id: str, number: int) -> tuple[Stays, Page]:
+    """The same with a page of the agreements, by company; those whose account is not mapped any more last."""
     with runtime.database.read() as session:
         ours = _ours(session, partner_id)
-        total = session.scalar(select(func.count(LedgerAddition.cw_agreement_id.distinct())).where(ours)) or 0
-        number, pages, offset = place(number, total, A_PAGE)
-        here = and_(
-            Mapping.tenant == LedgerAddition.tenant,
-            Mapping.cw_agreement_id == LedgerAddition.cw_agreement_id,
-            Mapping.partner_id == partner_id,
-        )
-        company, agreement = func.coalesce(Mapping.company_name, ""), func.coalesce(Mapping.agreement_name, "")
-        found = session.execute(
-            select(LedgerAddition.cw_agreement_id, func.min(LedgerAddition.account_id), company, agreement)
-            .join(Mapping, here, isouter=True)
-            .where(ours)
-            .group_by(LedgerAddition.cw_agreement_id, company, agreement)
-            .order_by(company == "", func.lower(company), LedgerAddition.cw_agreement_id)
-            .limit(A_PAGE)
-            .offset(offset)
-        ).all()
-        amounts: dict[int, list[tuple[Any, ...]]] = {}
+        counts = _by_agreement(session, ours)
+        named = _names(session, partner_id, counts)
+        number, pages, offset = place(number, len(counts), A_PAGE)
+        shown = sorted(counts, key=lambda one: (not named[one][0], named[one][0].casefold(), one))
+        shown = shown[offset : offset + A_PAGE]
+        amounts: dict[int, list[tuple[Any, ...]]] = {agreement_id: [] for agreement_id in shown}
         for agreement_id, *amount in session.execute(
             select(LedgerAddition.cw_agreement_id, *_AMOUNTS)
-            .where(ours, LedgerAddition.cw_agreement_id.in_([row[0] for row in found]))
+            .where(ours, LedgerAddition.cw_agreement_id.in_(shown))
             .group_by(LedgerAddition.cw_agreement_id, *_AMOUNTS[:2])
         ):
-            amounts.setdefault(agreement_id, []).append(tuple(amount))
-    items: list[Any] = [
-        Lines(*row, count=sum(n for _, _, n in amounts[row[0]]), price=_price(amounts[row[0]])) for row in found
-    ]
-    return Page(items, number, pages, offset + 1, total)
+            amounts[agreement_id].append(tuple(amount))
+        items: list[Any] = [
+            Lines(one, counts[one][1], *named[one], count=counts[one][0], price=_price(amounts[one])) for one in shown
+        ]
+        return _stays(session, ours, counts), Page(items, number, pages, offset + 1, len(counts))
 
 
 def disable(runtime: Runtime, partner_id: str, *, actor: str) -> Disabled:
@@ -106,7 +95,8 @@ def disable(runtime: Runtime, partner_id: str, *, actor: str) -> Disabled:
         row = session.get(Connection, partner_id, with_for_update=True)
         if row is None or not row.active:
             raise NotConnected("ConnectWise is not connected; there is nothing to disable.")
-        left = _stays(session, partner_id)
+        ours = _ours(session, partner_id)
+        left = _stays(session, ours, _by_agreement(session, ours))
         stopping, cancelled = _stop(session, runtime, partner_id)
         for table in (Draft, Settings, MappingDraft):
             session.execute(delete(table).where(table.partner_id == partner_id))
@@ -142,26 +132,45 @@ def _stop(session: Session, runtime: Runtime, partner_id: str) -> tuple[int | No
 _AMOUNTS = (_QUANTITY, LedgerAddition.echoed_price, func.count())
 
 
+def _tenant(partner_id: str) -> Select[Any]:
+    return select(Connection.tenant).where(Connection.partner_id == partner_id)
+
+
 def _ours(session: Session, partner_id: str) -> ColumnElement[bool]:
     """Lines of ours that bill: not given up, not ended, and with a quantity (or one that people set)."""
-    tenant = session.scalar(select(Connection.tenant).where(Connection.partner_id == partner_id))
+    tenant = session.scalar(_tenant(partner_id))
     return and_(
         LedgerAddition.partner_id == partner_id,
         LedgerAddition.tenant == (tenant or ""),
         LedgerAddition.closed_at.is_(None),
         LedgerAddition.echoed_cancelled.is_(None),
-        or_(_QUANTITY.is_(None), cast(_QUANTITY, Float) != 0),
+        or_(
+            _QUANTITY.is_(None), func.ltrim(type_coerce(_QUANTITY, String), "0.") != ""
+        ),  # as text: no amount passes through a float,
     )
 
 
-def _stays(session: Session, partner_id: str) -> Stays:
-    ours = _ours(session, partner_id)
-    agreements = session.scalar(select(func.count(LedgerAddition.cw_agreement_id.distinct())).where(ours)) or 0
-    amounts: list[tuple[Any, ...]] = [
-        tuple(row) for row in session.execute(select(*_AMOUNTS).where(ours).group_by(*_AMOUNTS[:2]))
-    ]
+def _by_agreement(session: Session, ours: ColumnElement[bool]) -> dict[int, tuple[int, str]]:
+    """Agreement -> how many lines, and an account they are for."""
+    columns = (LedgerAddition.cw_agreement_id, func.count(), func.min(LedgerAddition.account_id))
+    found = session.execute(select(*columns).where(ours).group_by(LedgerAddition.cw_agreement_id))
+    return {agreement_id: (number, account_id) for agreement_id, number, account_id in found}
+
+
+def _names(session: Session, partner_id: str, counts: dict[int, tuple[int, str]]) -> dict[int, tuple[str, str]]:
+    """Company and agreement as the mapping calls them, empty where it does not know the agreement any more."""
+    tenant = session.scalar(_tenant(partner_id))
+    columns = (Mapping.cw_agreement_id, Mapping.company_name, Mapping.agreement_name)
+    found = session.execute(select(*columns).where(Mapping.partner_id == partner_id, Mapping.tenant == tenant))
+    known = {agreement_id: (company, agreement) for agreement_id, company, agreement in found}
+    return {agreement_id: known.get(agreement_id, ("", "")) for agreement_id in counts}
+
+
+def _stays(session: Session, ours: ColumnElement[bool], counts: dict[int, tuple[int, str]]) -> Stays:
+    found = session.execute(select(*_AMOUNTS).where(ours).group_by(*_AMOUNTS[:2]))
+    amounts: list[tuple[Any, ...]] = [tuple(row) for row in found]
     unpriced: int = sum(number for quantity, price, number in amounts if quantity is None or price is None)
-    return Stays(sum(number for _, _, number in amounts), agreements, _price(amounts), unpriced)
+    return Stays(sum(number for number, _ in counts.values()), len(counts), _price(amounts), unpriced)
 
 
 def _price(amounts: Iterable[tuple[Any, ...]]) -> Decimal:

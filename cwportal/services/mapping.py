@@ -222,7 +222,7 @@ def _write(
         row = rows.get(account_id) or Mapping(partner_id=partner_id, account_id=account_id)
         session.add(row)
         row.export = item.line.export
-        row.changed_at = now
+        row.changed_at, row.changed_by = now, actor[:200]
         if account_id in kept:
             row.cw_agreement_id = before[account_id][1]
             continue

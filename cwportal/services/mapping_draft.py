@@ -101,7 +101,12 @@ def absorb(
 
 
 def bulk(
-    runtime: Runtime, where: Place, actor: str, action: Bulk, account_ids: Iterable[str], everything: Mapping[str, Known]
+    runtime: Runtime,
+    where: Place,
+    actor: str,
+    action: Bulk,
+    account_ids: Iterable[str],
+    everything: Mapping[str, Known],
 ) -> tuple[int, int]:
     """Do it in the draft; how many rows, and how many could not be: Export needs a mapping."""
     with runtime.database.read() as session:
@@ -188,8 +193,8 @@ def _typed(row: Sent, before: Typed | None, seen: str) -> Typed:
     else:
         company = int(was.company) if was.company.isdigit() and int(was.company) <= choices.LARGEST_ID else None
     if company is None:
-        if not text:
-            return Typed(Choice(export=now.export), seen=seen)
+        if not text:  # emptied: unmapped, so no longer exported
+            return Typed(Choice(export=now.export and not was.text), seen=seen)
         same = before is not None and before.text == text and now.company != OTHER
         kept = before.candidates if same and before is not None else ()
         return Typed(Choice(export=now.export), text, seen, candidates=kept)

@@ -19,7 +19,7 @@ from cwportal.portal import Partner
 from cwportal.runtime import Runtime
 from cwportal.services import connection, mapping_words, settings
 from cwportal.services.directory_rows import Table
-from cwportal.services.mapping_row import UNMAPPED, Choice, saved
+from cwportal.services.mapping_row import UNMAPPED, Choice, chosen
 from cwportal.vocabulary import AccountStatus
 
 
@@ -140,24 +140,33 @@ class _Row:
                 "This account is no longer in the portal, so nothing is exported for it. Its lines in ConnectWise stay. Unmap it.",
                 "",
             )
-        seen = self.read_at is not None and self.changed_at is not None and self.changed_at < self.read_at
-        if self.choice.company is not None:
-            if not self.company_known and seen:
-                return (
-                    f"The company “{self.company_name}” was not found in ConnectWise. Choose another one.",
-                    "",
-                )
-            if self.company_against:
-                sentence = mapping_words.company_problem(self.company_name, self.company_against[0])
-                return (sentence, "") if Unfit.RECYCLE_BIN in self.company_against else ("", sentence)
+        return self._of_company() or self._of_agreement(where)
+
+    @property
+    def _must_be_known(self) -> bool:
+        """Whether the directory was read after this was chosen."""
+        return self.read_at is not None and self.changed_at is not None and self.changed_at < self.read_at
+
+    def _of_company(self) -> tuple[str, str] | None:
+        if self.choice.company is None:
+            return None
+        if not self.company_known and self._must_be_known:
+            return f"The company “{self.company_name}” was not found in ConnectWise. Choose another one.", ""
+        if not self.company_against:
+            return None
+        sentence = mapping_words.company_problem(self.company_name, self.company_against[0])
+        return (sentence, "") if Unfit.RECYCLE_BIN in self.company_against else ("", sentence)
+
+    def _of_agreement(self, where: Place) -> tuple[str, str]:
         if self.choice.agreement is None:
             return "", ""
         if self.facts is None:
             sentence = f"The agreement “{self.agreement_name}” was not found in ConnectWise. Choose another one."
-            return (sentence, "") if seen else ("", "")
+            return (sentence if self._must_be_known else ""), ""
         if self.facts.company_id != self.choice.company:
+            name = self.facts.name
             return (
-                f"The agreement “{self.facts.name}” belongs to another company in ConnectWise now. Look at it there and choose again.",
+                f"The agreement “{name}” belongs to another company in ConnectWise now. Look at it there and choose again.",
                 "",
             )
         against = agreement_reasons(self.facts, today=where.today, currency=where.partner.currency)
@@ -192,8 +201,38 @@ def _rows(session: Session, where: Place) -> dict[str, _Row]:
     def same(table: type[DirectoryAgreement] | type[DirectoryCompany] | type[DirectoryEntry]) -> list[object]:
         return [table.partner_id == m.partner_id, table.tenant == m.tenant, table.generation == d.generation]
 
+    # Columns and no objects: this is read for every page, for every account.
     query = (
-        select(m, d.refreshed_at, a, cycle.billing_options, c.name, c.deleted, status.inactive)
+        select(
+            m.account_id,
+            m.tenant,
+            m.company_name,
+            m.agreement_name,
+            m.changed_at,
+            m.changed_by,
+            d.refreshed_at,
+            c.name,
+            c.deleted,
+            status.inactive,
+            a.cw_agreement_id,
+            m.cw_company_id,
+            m.cw_agreement_id,
+            m.new_company,
+            m.new_agreement,
+            m.export,
+            m.per_cycle_confirmed,
+            a.name,
+            a.cw_company_id,
+            a.cancelled,
+            a.status,
+            a.starts_on,
+            a.ends_on,
+            a.bills_from,
+            cycle.billing_options,
+            a.currency,
+            a.cw_parent_id,
+        )
+        .select_from(m)
         .outerjoin(d, at)
         .outerjoin(a, and_(*same(a), a.cw_agreement_id == m.cw_agreement_id))  # type: ignore[arg-type]
         .outerjoin(cycle, and_(*same(cycle), cycle.kind == Table.BILLING_CYCLE, cycle.cw_id == a.cw_cycle_id))  # type: ignore[arg-type]
@@ -202,37 +241,38 @@ def _rows(session: Session, where: Place) -> dict[str, _Row]:
         .where(m.partner_id == where.partner.id)
     )
     found = {}
-    for row, read_at, agreement, option, company, deleted, inactive in session.execute(query):
-        choice = saved(row, where.tenant)
+    for values in session.execute(query):
+        (
+            account_id,
+            tenant,
+            company_name,
+            agreement_name,
+            at_,
+            by,
+            read_at,
+            company,
+            deleted,
+            inactive,
+            agreement,
+            *rest,
+        ) = values
+        choice = chosen(*rest[:6]) if tenant == where.tenant else UNMAPPED
         if not choice.mapped:
-            found[row.account_id] = _Row(changed_at=row.changed_at, changed_by=row.changed_by)
+            found[account_id] = _Row(changed_at=at_, changed_by=by)
             continue
-        facts = None if agreement is None else _facts(agreement, option)
-        found[row.account_id] = _Row(
+        facts = None
+        if agreement is not None:
+            name, of_company, *others = rest[6:]
+            facts = AgreementFacts(agreement, name, of_company or 0, *others)
+        found[account_id] = _Row(
             choice,
-            row.company_name if company is None else company,
-            row.agreement_name if facts is None else facts.name,
-            row.changed_at,
-            row.changed_by,
+            company_name if company is None else company,
+            agreement_name if facts is None else facts.name,
+            at_,
+            by,
             read_at,
             facts,
             company is not None,
             company_reasons(deleted=bool(deleted), inactive_status=bool(inactive)),
         )
     return found
-
-
-def _facts(row: DirectoryAgreement, billing_option: str | None) -> AgreementFacts:
-    return AgreementFacts(
-        id=row.cw_agreement_id,
-        name=row.name,
-        company_id=row.cw_company_id or 0,
-        cancelled=row.cancelled,
-        status=row.status,
-        start=row.starts_on,
-        end=row.ends_on,
-        bill_start=row.bills_from,
-        billing_option=billing_option,
-        currency=row.currency,
-        parent_id=row.cw_parent_id,
-    )

@@ -45,11 +45,12 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """Of a list to choose from."""
+    """Of a list to choose from. `used`: an agreement that belongs to another account."""
 
     value: str
     label: str
     disabled: bool = False
+    used: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Last:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One account as it is shown. `group` is what is saved; `fields` may be typed. `others`: what somebody else saved meanwhile."""
+    """One account as it is shown. `fields` are as typed, else as saved. `changed_elsewhere`: somebody saved it since typing began."""
 
     known: Known
     fields: Fields
@@ -121,7 +122,9 @@ def page(runtime: Runtime, where: Place, actor: str, query: Query) -> Shown:
     here = found[(number - 1) * A_PAGE : number * A_PAGE]
     counts = Counter(one.group.value for one in everything.values())
     last, runs_seen = _last(runtime, where, [one.account_id for one in here])
-    problems = tuple((everything[key], typed.problem) for key, typed in drafts.items() if typed.problem and key in everything)
+    problems = tuple(
+        (everything[key], typed.problem) for key, typed in drafts.items() if typed.problem and key in everything
+    )
     return Shown(
         where=where,
         rows=_rows(runtime, where, here, drafts, everything, last),
@@ -143,9 +146,7 @@ def standing(runtime: Runtime, where: Place) -> choices.Standing:
     return choices.standing(runtime, where.partner.id)
 
 
-def all_ids(
-    runtime: Runtime, where: Place, actor: str, everything: Mapping[str, Known], query: Query
-) -> list[str]:
+def all_ids(runtime: Runtime, where: Place, actor: str, everything: Mapping[str, Known], query: Query) -> list[str]:
     """Every account that fits, on all pages."""
     with runtime.database.read() as session:
         drafts = mapping_draft.load(session, where, actor)
@@ -185,7 +186,9 @@ def _rows(
     everything: Mapping[str, Known],
     last: Mapping[str, Last],
 ) -> tuple[Row, ...]:
-    effective = {one.account_id: drafts[one.account_id].choice if one.account_id in drafts else one.choice for one in here}
+    effective = {
+        one.account_id: drafts[one.account_id].choice if one.account_id in drafts else one.choice for one in here
+    }
     named = {choice.company for choice in effective.values() if choice.company is not None}
     candidates = {number for one in here if one.account_id in drafts for number in drafts[one.account_id].candidates}
     companies = choices.companies_by_id(runtime, where.partner.id, named | candidates)
@@ -241,7 +244,7 @@ def agreement_options(of_company: Sequence[AgreementChoice], users: Mapping[int,
         word = cycle_word(one.facts)
         label += f" – bills {word}" if word else ""
         label += f" – used by {users[one.facts.id]}" if one.facts.id in users else ""
-        options.append(Option(str(one.facts.id), label))
+        options.append(Option(str(one.facts.id), label, used=one.facts.id in users))
     options.append(Option(mapping_draft.NEW, "+ New agreement"))
     unfit = [item for item in of_company if item.reasons][:UNFIT_OPTIONS]
     options += [
@@ -282,7 +285,7 @@ def _last(runtime: Runtime, where: Place, account_ids: Sequence[str]) -> tuple[d
             .order_by(Run.id.desc())
             .limit(RUNS_LOOKED_AT)
         )
-        finished = {number: at for number, at in session.execute(recent)}
+        finished = {row.id: row.finished_at for row in session.execute(recent)}
         query = select(RunAccount.run_id, RunAccount.account_id, RunAccount.state).where(
             RunAccount.run_id.in_(finished), RunAccount.account_id.in_(account_ids)
         )

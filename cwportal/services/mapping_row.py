@@ -42,15 +42,21 @@ UNMAPPED = Choice()
 
 def saved(row: MappingRow | None, tenant: str) -> Choice:
     """The choice that is in force; a mapping into another ConnectWise than the present one is none."""
-    if row is None or row.tenant != tenant or not row.mapped:
+    if row is None or row.tenant != tenant:
+        return UNMAPPED
+    return chosen(
+        row.cw_company_id, row.cw_agreement_id, row.new_company, row.new_agreement, row.export, row.per_cycle_confirmed
+    )
+
+
+def chosen(
+    company: int | None, agreement: int | None, new_company: bool, new_agreement: bool, export: bool, per_cycle: bool
+) -> Choice:
+    """The choice that columns of a mapping stand for: what was asked for as new is new until it is there."""
+    if agreement is None and not new_agreement:
         return UNMAPPED
     return Choice(
-        company=row.cw_company_id,
-        agreement=row.cw_agreement_id,
-        new_company=row.new_company and row.cw_company_id is None,
-        new_agreement=row.new_agreement and row.cw_agreement_id is None,
-        export=row.export,
-        per_cycle=row.per_cycle_confirmed,
+        company, agreement, new_company and company is None, new_agreement and agreement is None, export, per_cycle
     )
 
 

@@ -4,28 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from cwportal.billing.choosable import agreement_reasons, company_reasons
-from cwportal.connectwise.errors import Forbidden
-from cwportal.connectwise.records import Agreement, Company
 from cwportal.errors import CWPortalError
 from cwportal.models import LedgerAddition
 from cwportal.models import Mapping as MappingRow
 from cwportal.runtime import Runtime
-from cwportal.services import audit, mapping_draft, mapping_facts
-from cwportal.services.connection import Client, open_client
+from cwportal.services import audit, mapping_check, mapping_draft, mapping_facts
+from cwportal.services.mapping_check import Names
 from cwportal.services.mapping_facts import Known, Place
 from cwportal.services.mapping_row import Choice, Typed, saved
-from cwportal.services.mapping_words import agreement_problem, company_problem
-from cwportal.services.planning.facts import agreement_facts, billing_options
 
-_PATIENCE = 10.0
-"""Seconds for which a page waits where ConnectWise asks us to."""
 _NAME = 200
 _TAKEN = "This agreement is already used by {}. Choose another agreement of the company, or a new one."
 _ANOTHER = "another account that you cannot see"
@@ -59,14 +52,6 @@ class Result:
     unreachable: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Names:
-    """Names as ConnectWise told them now, by id."""
-
-    companies: dict[int, str] = field(default_factory=dict)
-    agreements: dict[int, str] = field(default_factory=dict)
-
-
 def questions(runtime: Runtime, where: Place, actor: str) -> Result:
     """What saving would ask first."""
     everything, wanted = _wanted(runtime, where, actor)
@@ -87,14 +72,16 @@ def save(runtime: Runtime, where: Place, actor: str, *, answer: str = "") -> Res
         if sentence:
             problems[key] = sentence
     try:
-        names = _checked_there(runtime, where, everything, wanted, problems)
+        names = mapping_check.against_connectwise(runtime, where, everything, wanted, problems)
     except CWPortalError as error:
         return Result(kept=len(wanted), unreachable=str(error))
     for attempt in (1, 2):
         try:
             with runtime.database.write() as session:
                 return _write(session, runtime, where, actor, everything, wanted, dict(problems), names)
-        except IntegrityError:  # another partner took one of the agreements at the same moment; now it is there to be seen
+        except (
+            IntegrityError
+        ):  # another partner took one of the agreements at the same moment; now it is there to be seen
             if attempt == 2:
                 raise
     raise AssertionError
@@ -120,76 +107,7 @@ def _incomplete(one: Known | None, typed: Typed) -> str:
     return ""
 
 
-def _checked_there(
-    runtime: Runtime,
-    where: Place,
-    everything: Mapping[str, Known],
-    wanted: Mapping[str, Typed],
-    problems: dict[str, str],
-) -> _Names:
-    """Ask ConnectWise about every row that gets a place or starts to be exported. What it says against one goes into `problems`."""
-    asked = {
-        key: typed.choice
-        for key, typed in wanted.items()
-        if key not in problems
-        and typed.choice.company is not None
-        and (typed.choice.place != everything[key].choice.place or (typed.choice.export and not everything[key].choice.export))
-    }
-    names = _Names()
-    if not asked:
-        return names
-    with open_client(runtime, where.partner.id, draft=True, patience=_PATIENCE) as client:
-        companies = client.read.companies(sorted({one.company for one in asked.values() if one.company}))
-        agreements = client.read.agreements(sorted({one.agreement for one in asked.values() if one.agreement}))
-        options = billing_options(client) if agreements else {}
-        inactive = _inactive_statuses(client, companies)
-    names.companies.update({key: one.name for key, one in companies.items()})
-    names.agreements.update({key: one.name for key, one in agreements.items()})
-    for key, choice in asked.items():
-        sentence = _against(where, choice, companies, agreements, options, inactive)
-        if sentence:
-            problems[key] = sentence
-    return names
-
-
-def _inactive_statuses(client: Client, companies: Mapping[int, Company]) -> set[int]:
-    if not any(one.status_id for one in companies.values()):
-        return set()
-    try:
-        return {status.id for status in client.read.company_statuses() if status.inactive}
-    except Forbidden:
-        return set()
-
-
-def _against(
-    where: Place,
-    choice: Choice,
-    companies: Mapping[int, Company],
-    agreements: Mapping[int, Agreement],
-    options: Mapping[int, str],
-    inactive: set[int],
-) -> str:
-    company = companies.get(choice.company or 0)
-    if company is None:
-        return f"ConnectWise has no company {choice.company} any more that these keys may see. Choose another one."
-    reasons = company_reasons(deleted=company.deleted, inactive_status=company.status_id in inactive)
-    if reasons:
-        return company_problem(company.name, reasons[0])
-    if choice.agreement is None:
-        return ""
-    agreement = agreements.get(choice.agreement)
-    if agreement is None:
-        return f"ConnectWise has no agreement {choice.agreement} any more that these keys may see. Choose another one."
-    if agreement.company_id != company.id:
-        return f"The agreement “{agreement.name}” belongs to another company in ConnectWise, not to “{company.name}”. Choose another one."
-    facts = agreement_facts(agreement, options)
-    against = agreement_reasons(facts, today=where.today, currency=where.partner.currency)
-    return agreement_problem(facts, against[0], where.partner.currency) if against else ""
-
-
-def _questions(
-    runtime: Runtime, where: Place, everything: Mapping[str, Known], wanted: Mapping[str, Typed]
-) -> Result:
+def _questions(runtime: Runtime, where: Place, everything: Mapping[str, Known], wanted: Mapping[str, Typed]) -> Result:
     """Rows that leave lines behind: unmapped, moved, or no longer exported."""
     leaving = {}
     for key, typed in wanted.items():
@@ -252,7 +170,7 @@ def _write(
     everything: Mapping[str, Known],
     wanted: Mapping[str, Typed],
     problems: dict[str, str],
-    names: _Names,
+    names: Names,
 ) -> Result:
     mine = select(MappingRow).where(MappingRow.partner_id == where.partner.id).order_by(MappingRow.account_id)
     rows = {row.account_id: row for row in session.scalars(mine.with_for_update())}
@@ -271,7 +189,9 @@ def _write(
     session.flush()
     now, told = runtime.clock(), []
     for key, choice in sorted(good.items()):
-        row = rows.get(key) or MappingRow(partner_id=where.partner.id, account_id=key, company_name="", agreement_name="")
+        row = rows.get(key) or MappingRow(
+            partner_id=where.partner.id, account_id=key, company_name="", agreement_name=""
+        )
         was = before.get(key, saved(None, where.tenant))
         if choice.place != was.place:
             row.new_company, row.new_agreement, row.cw_contact_id = choice.new_company, choice.new_agreement, None

@@ -8,6 +8,7 @@ from cwportal.billing.choosable import Unfit
 from cwportal.billing.values import AgreementFacts
 
 MONTHLY = "monthly"
+_REST = ", so nothing can be billed on it. Choose another one, or make it active again in ConnectWise."
 
 
 def day(value: date) -> str:
@@ -51,17 +52,20 @@ def agreement_problem(facts: AgreementFacts, reason: Unfit, currency: str) -> st
     name = f"The agreement “{facts.name}”"
     match reason:
         case Unfit.CANCELLED:
-            return f"{name} is cancelled in ConnectWise, so nothing can be billed on it. Choose another one, or make it active again in ConnectWise."
+            return f"{name} is cancelled in ConnectWise{_REST}"
         case Unfit.EXPIRED:
             when = f"ended on {day(facts.end)}" if facts.end else "has ended"
             return f"{name} {when}, so nothing can be billed on it. Choose another one, or give it a later end date in ConnectWise."
         case Unfit.NOT_RECURRING:
-            return f"{name} is not recurring, so ConnectWise does not bill it every month. Choose one that bills monthly."
+            return (
+                f"{name} is not recurring, so ConnectWise does not bill it every month. Choose one that bills monthly."
+            )
         case Unfit.CHILD:
             return f"{name} is a child agreement, which is billed through its parent. Choose its parent."
         case Unfit.CURRENCY_DIFFERS:
-            return f"{name} is in {facts.currency} and the portal's prices are in {currency}, so amounts would be wrong. Choose one in {currency}."
-    return f"{name} is inactive in ConnectWise, so nothing can be billed on it. Choose another one, or make it active again in ConnectWise."
+            other = facts.currency
+            return f"{name} is in {other} and the portal's prices are in {currency}, so amounts would be wrong. Choose one in {currency}."
+    return f"{name} is inactive in ConnectWise{_REST}"
 
 
 def cycle_word(facts: AgreementFacts | None) -> str | None:

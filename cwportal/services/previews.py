@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, func, select
@@ -24,7 +25,7 @@ from cwportal.services.rejections import Rejected
 from cwportal.vocabulary import Answer, Kind, RunState, Severity, Trigger
 
 ACCOUNTS_A_PAGE = 50
-CHANGES_AT_FIRST = 6
+CHANGES_AT_FIRST = 4
 """Changes shown of an account among others."""
 CHANGES_ALONE = 1000
 """Changes shown of an account on a page of its own."""
@@ -81,7 +82,8 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A page of the plan of a finished run. `numbers`: accounts by category; `approvable`: how many of all can be approved, and their money.
+    """A page of the plan of a finished run. `numbers`: accounts by category; `approvable`: how many of all can be approved, and by how much
+    the monthly price then moves.
 
     `newer`: id of a run that has read everything since. `held`: why the whole run waits.
     """
@@ -90,7 +92,7 @@ class Preview:
     numbers: Mapping[str, int]
     money: Money
     approvable: int
-    approvable_money: Money
+    approvable_delta: Decimal
     held: Sequence[Found]
     accounts: Page
     names: Names
@@ -145,7 +147,7 @@ def page(
     names = Names.read(runtime, partner_id)
     with runtime.database.read() as session:
         planned_at = run.planned_at or run.created_at
-        numbers, money, free, free_money = _numbers(session, run, planned_at)
+        numbers, free, free_delta = _numbers(session, run, planned_at)
         which: ColumnElement[bool] = RunAccount.run_id == run_id
         if account_id:
             which = and_(which, RunAccount.account_id == account_id)
@@ -173,9 +175,9 @@ def page(
         return Preview(
             run=run,
             numbers=numbers,
-            money=money,
+            money=money_of(run.money) if run.money else Money(),
             approvable=free,
-            approvable_money=free_money,
+            approvable_delta=free_delta,
             held=[found.stored(None, one) for one in run.findings],
             accounts=Page(items, number, pages, offset + 1, total),
             names=names,
@@ -193,19 +195,28 @@ def _written(partner_id: str) -> ColumnElement[bool]:
     return exists().where(Run.partner_id == partner_id, Run.trigger != Trigger.PREVIEW, Run.state.in_(good))
 
 
-def _numbers(session: Session, run: Run, planned_at: datetime) -> tuple[dict[str, int], Money, int, Money]:
-    """Accounts by category; the money of all; how many can be approved, and theirs."""
+def _numbers(session: Session, run: Run, planned_at: datetime) -> tuple[dict[str, int], int, Decimal]:
+    """Accounts by category; how many can be approved, and by how much the monthly price then moves."""
     numbers: dict[str, int] = defaultdict(int)
-    money, free_money, free = Money(), Money(), 0
-    query = select(approvals.CATEGORY, approvals.approvable(planned_at), RunAccount.money)
-    for category, may, stored in session.execute(query.where(RunAccount.run_id == run.id)):
-        numbers[category] += 1
-        one = money_of(stored)
-        money += one
+    free, cents = 0, 0
+    rows = (
+        select(
+            approvals.CATEGORY.label("category"),
+            approvals.approvable(planned_at).label("may"),
+            RunAccount.delta_cents.label("cents"),
+        )
+        .where(RunAccount.run_id == run.id)
+        .subquery()
+    )
+    query = select(rows.c.category, rows.c.may, func.count(), func.sum(rows.c.cents)).group_by(
+        rows.c.category, rows.c.may
+    )
+    for category, may, count, delta in session.execute(query):
+        numbers[category] += count
         if may:
-            free += 1
-            free_money += one
-    return dict(numbers), money, free, free_money
+            free += count
+            cents += int(delta)
+    return dict(numbers), free, Decimal(cents) / 100
 
 
 def _read(session: Session, run: Run, ids: Sequence[str], at_most: int) -> _Read:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from cwportal.errors import NotConnected, UsageError
+from cwportal.errors import ConfigurationError, NotConnected, UsageError
 from cwportal.models import Connection, Draft, Run
 from cwportal.runtime import Runtime
 from cwportal.services import audit, connection, credentials
@@ -65,8 +65,15 @@ class Elsewhere(UsageError):
 def now(runtime: Runtime, partner_id: str) -> Now:
     """The credentials as they are, without the private key. Raises NotConnected."""
     row = connection.get(runtime, partner_id)
-    public_key = Keyring.of(runtime.config).decrypt(partner_id, row.public_key)
-    return Now(row.site, row.company_id, public_key, _version(row), dict(row.rights), row.companies, row.checked_at)
+    return Now(
+        row.site,
+        row.company_id,
+        _readable(runtime, partner_id, row.public_key),
+        _version(row),
+        dict(row.rights),
+        row.companies,
+        row.checked_at,
+    )
 
 
 def change(
@@ -85,13 +92,8 @@ def change(
     """
     row = connection.get(runtime, partner_id)
     _same_version(row, version)
-    keyring = Keyring.of(runtime.config)
-    kept = Typed(
-        row.site,
-        row.company_id,
-        keyring.decrypt(partner_id, row.public_key),
-        keyring.decrypt(partner_id, row.private_key),
-    )
+    public_key, private_key = (_readable(runtime, partner_id, key) for key in (row.public_key, row.private_key))
+    kept = Typed(row.site, row.company_id, public_key, private_key)
     typed = typed.stripped()
     here = same_host(typed.site, row.site, runtime.config.allowed_sites)
     if not typed.private_key:
@@ -129,6 +131,14 @@ def change(
                 private_key_changed=proven.private_key != kept.private_key,
             )
     return Changed(proven.company_id, proven.companies, after != kept, moved)
+
+
+def _readable(runtime: Runtime, partner_id: str, stored: str) -> str:
+    """A stored key, "" where the present secret keys do not open it: then this is the page on which it is typed again."""
+    try:
+        return Keyring.of(runtime.config).decrypt(partner_id, stored)
+    except ConfigurationError:
+        return ""
 
 
 def _let_wait(runtime: Runtime, partner_id: str, typed: Typed, actor: str) -> None:

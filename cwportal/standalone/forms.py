@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from flask_wtf import FlaskForm  # type: ignore[import-untyped]
-from wtforms import PasswordField, SelectField, StringField  # type: ignore[import-untyped]
-from wtforms.validators import EqualTo, InputRequired, Length  # type: ignore[import-untyped]
+from wtforms import PasswordField, StringField  # type: ignore[import-untyped]
+from wtforms.validators import AnyOf, EqualTo, InputRequired, Length  # type: ignore[import-untyped]
 
 from cwportal.standalone import staff
 from cwportal.vocabulary import Role
@@ -55,7 +55,7 @@ class SomebodysPassword(Press):
 class RoleOf(Press):
     """What somebody may do."""
 
-    role = SelectField("Role", choices=[(role.value, ROLES[role]) for role in Role])
+    role = StringField("Role", [AnyOf([role.value for role in Role], "Choose a role.")])
 
 
 class NewStaff(RoleOf, SomebodysPassword):

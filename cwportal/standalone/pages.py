@@ -96,7 +96,7 @@ def _known() -> dict[str, object]:
     """What every template of the application knows of the portal."""
     return {
         "portal_person": auth.person,
-        "portal_press": Press,
+        "portal_press": lambda: Press(formdata=None),  # never reads what was sent: it may have been too much
         "portal_roles": ROLES,
         "portal_bar": _bar,
         "portal_may": auth.may,

@@ -19,6 +19,7 @@ from cwportal.commands.context import OWN_PORTAL
 from cwportal.models import Connection, Run, RunAccount, RunChange
 from cwportal.runtime import Runtime
 from cwportal.services import schema
+from cwportal.services.secrets import Keyring
 from cwportal.standalone.tables import AccountRow, PartnerRow, StaffRow
 from cwportal.vocabulary import RunState
 
@@ -80,6 +81,7 @@ class Portal:
 
     def connect(self, *partners: str) -> None:
         """Partners with a ConnectWise that nobody reaches."""
+        keys = Keyring.of(self.runtime.config)
         with self.runtime.database.write() as session:
             for partner in partners:
                 session.add(
@@ -88,8 +90,8 @@ class Portal:
                         tenant=f"cw.example/{partner}",
                         site="https://cw.example",
                         company_id=partner,
-                        public_key="",
-                        private_key="",
+                        public_key=keys.encrypt(partner, "public"),
+                        private_key=keys.encrypt(partner, "private"),
                         codebase="",
                         is_cloud=False,
                         connected_at=WHEN,
@@ -110,9 +112,9 @@ class Portal:
     def run(self, partner: str = MINE, state: RunState = RunState.SUCCEEDED, **columns: Any) -> int:
         """A run; its id."""
         ended = {} if state in (RunState.QUEUED, RunState.READING, RunState.APPLYING) else {"finished_at": WHEN}
-        values = {"trigger": "manual", "actor": "ann@msp.example", "approval": {}, "created_at": WHEN, **ended}
+        values = {"tenant": "cw.example/x", "trigger": "manual", "actor": "ann@msp.example", "approval": {}, "created_at": WHEN, **ended}
         with self.runtime.database.write() as session:
-            run = Run(partner_id=partner, tenant="cw.example/x", state=state, **{**values, **columns})
+            run = Run(partner_id=partner, state=state, **{**values, **columns})
             session.add(run)
             session.flush()
             return run.id

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from decimal import Decimal
-from html import escape
 
 import pytest
 from flask.testing import FlaskClient

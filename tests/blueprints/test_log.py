@@ -7,14 +7,10 @@ import io
 import re
 from decimal import Decimal
 from html import escape
-from typing import Any
 
 import pytest
-from sqlalchemy import insert
 
-from cwportal.models import Connection, Mapping, RunAccount
-from cwportal.standalone.tables import ProductRow
-from tests.blueprints.portal import MINE, PREFIX, WHEN, Portal
+from tests.blueprints.portal import PREFIX, Portal
 
 NASTY = (
     "<script>alert(1)</script>",
@@ -45,7 +41,7 @@ def test_the_log_shows_findings_first_then_changes_from_before_to_after(portal: 
     assert (
         "Not confirmed Not confirmed by ConnectWise: will be checked, never sent twice. No answer within 30 s." in said
     )
-    assert "−9.50 USD, our lines only; margin −4.50" in said
+    assert "Monthly price −9.50 USD, our lines only Margin −4.50 USD a month" in said
 
 
 def test_a_long_log_comes_in_pages_and_whole_as_csv(portal: Portal) -> None:
@@ -83,5 +79,3 @@ def test_nasty_names_are_harmless(portal: Portal, name: str) -> None:
     for row in rows:
         for cell in row:
             assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
-
-

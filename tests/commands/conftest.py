@@ -31,3 +31,13 @@ def msp(cli: Instance) -> Instance:
     cli.portal({"a": [], "b": []})
     cli.connect()
     return cli
+
+
+@pytest.fixture
+def msp_on_both(cli: Instance, database_url: str) -> Instance:
+    """`msp`, once on each kind of database; the tables are made by `init` or there already."""
+    cli.set(CWPORTAL_DATABASE_URL=database_url)
+    cli.done("init")
+    cli.portal({"a": [], "b": []})
+    cli.connect()
+    return cli

@@ -13,7 +13,8 @@ def export(cli: Instance) -> dict[str, int]:
     return {name: number for name, number in result.json["counts"].items() if number}
 
 
-def test_a_second_export_writes_nothing(msp: Instance) -> None:
+def test_a_second_export_writes_nothing(msp_on_both: Instance) -> None:
+    msp = msp_on_both
     one, two = msp.company("Acme", "Cloud", "More")
     msp.portal({"a": [("MBX", 3, 2, 5), ("BKP", "12.5", "0.04", "0.1")], "b": [("MBX", 1, 2, 5)]})
     msp.map(a=one, b=two)
@@ -25,7 +26,8 @@ def test_a_second_export_writes_nothing(msp: Instance) -> None:
     assert msp.writes() == []
 
 
-def test_one_changed_quantity_is_one_patch_with_one_operation(msp: Instance) -> None:
+def test_one_changed_quantity_is_one_patch_with_one_operation(msp_on_both: Instance) -> None:
+    msp = msp_on_both
     (agreement,) = msp.company("Acme", "Cloud")
     msp.portal({"a": [("MBX", 3, 2, 5), ("BKP", 7, 1, 2)]})
     msp.map(a=agreement)

@@ -267,7 +267,7 @@ def test_help_is_quick(tmp_path: object) -> None:
     assert after.children_user + after.children_system - before.children_user - before.children_system < 0.3
 
 
-@pytest.mark.parametrize("name", ["suggest", "match", "disable", "scheduler"])
+@pytest.mark.parametrize("name", ["suggest", "match", "scheduler"])
 def test_what_does_not_exist_yet_says_so(cli: Instance, name: str) -> None:
     target = COMMANDS[name].target
     result = cli(name)

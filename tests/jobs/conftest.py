@@ -60,3 +60,9 @@ def crew_with(tmp_path: Path, server: str, redis: Redis) -> Iterator[Callable[..
         yield make
         for crew in made:
             crew.close()
+
+
+@pytest.fixture
+def crew_on_both(crew_with: Callable[..., Crew], database_url: str) -> Crew:
+    """Like `crew`, once on each kind of database."""
+    return crew_with(CWPORTAL_DATABASE_URL=database_url)

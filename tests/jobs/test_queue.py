@@ -48,7 +48,9 @@ def test_a_second_request_is_told_which_run_is_under_way(crew: Crew) -> None:
         crew.ask()
 
 
-def test_of_many_requests_at_the_same_moment_one_is_a_run(crew: Crew, redis: Redis) -> None:
+def test_of_many_requests_at_the_same_moment_one_is_a_run(crew_on_both: Crew, redis: Redis) -> None:
+    crew = crew_on_both
+
     def ask(_: int) -> int | None:
         try:
             return crew.ask()
@@ -120,7 +122,8 @@ def test_a_run_at_work_is_left_alone_until_its_lease_ends(crew: Crew) -> None:
     assert requeue.requeue(crew.runtime) == [run_id]
 
 
-def test_only_one_can_claim_a_run(crew: Crew) -> None:
+def test_only_one_can_claim_a_run(crew_on_both: Crew) -> None:
+    crew = crew_on_both
     run_id = crew.ask()
     first = runs.claim(crew.runtime, run_id)
     assert first is not None
@@ -130,7 +133,7 @@ def test_only_one_can_claim_a_run(crew: Crew) -> None:
     second = runs.claim(crew.runtime, run_id)
     assert second is not None
     assert second.resumed
-    with crew.runtime.database.read() as session, pytest.raises(runs.LeaseLost):
+    with crew.runtime.database.write() as session, pytest.raises(runs.LeaseLost):
         runs.confirm(session, first, crew.runtime.clock())
     assert runs.claim(crew.runtime, run_id + 1) is None
 

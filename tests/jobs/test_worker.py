@@ -17,6 +17,8 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from cwportal.jobs import queue, requeue
+from cwportal.models import Run
+from cwportal.services import runs
 from tests.jobs.crew import ROOT, Crew, children, eventually, is_alive
 from tests.support.portal import charge
 from tests.support.world import group
@@ -32,7 +34,8 @@ def test_a_requested_run_is_done_by_a_worker(crew: Crew) -> None:
 
 
 @pytest.mark.parametrize("point", ["before", "after"])
-def test_a_killed_worker_is_followed_by_another_and_nothing_is_written_twice(crew: Crew, point: str) -> None:
+def test_a_killed_worker_is_followed_by_another_and_nothing_is_written_twice(crew_on_both: Crew, point: str) -> None:
+    crew = crew_on_both
     agreements = crew.portal(a=charge("MBX", 3, 2, 5), b=charge("BCK", 4, 1, 9))
     crew.hold(point)
     run_id = crew.ask()
@@ -67,6 +70,32 @@ def test_a_killed_child_is_noticed_by_its_own_worker(crew: Crew) -> None:
     assert worker.poll() is None
 
 
+def test_a_run_that_kills_its_worker_every_time_is_given_up(crew_on_both: Crew) -> None:
+    crew = crew_on_both
+    agreements = crew.portal(a=charge("MBX", 3, 2, 5))
+    run_id = crew.ask()
+    with crew.runtime.database.write() as session:
+        session.get_one(Run, run_id).attempts = runs.ATTEMPTS - 1  # as many have died
+    crew.hold("before")
+    worker = crew.worker()
+    crew.held()
+    assert crew.run(run_id).attempts == runs.ATTEMPTS
+    (horse,) = children(worker.pid)
+    os.kill(horse, signal.SIGKILL)
+    crew.world.control("barriers/release", {"name": "hold", "drop": True})
+
+    assert crew.ended(run_id) == "partial"  # its product was created before
+    told = crew.run(run_id).error or ""
+    assert f"begun {runs.ATTEMPTS} times" in told
+    assert "start the export again" in told
+    assert worker.poll() is None
+    assert crew.world.lines(agreements["a"]) == []
+    again = crew.ask()
+    assert crew.ended(again) == "succeeded"
+    assert crew.run(again).attempts == 1
+    assert crew.world.lines(agreements["a"]) == [group("MBX", 3, 2, 5)]
+
+
 def test_sigterm_lets_the_job_in_hand_finish(crew: Crew) -> None:
     crew.portal(a=charge("MBX", 3, 2, 5))
     crew.hold("after")
@@ -93,7 +122,8 @@ def queue_of(url: str) -> int:
         return int(redis.scard("rq:workers"))
 
 
-def test_two_workers_and_two_jobs_for_one_run_are_one_export(crew: Crew) -> None:
+def test_two_workers_and_two_jobs_for_one_run_are_one_export(crew_on_both: Crew) -> None:
+    crew = crew_on_both
     charges = {f"a{number}": charge("MBX", number + 1, 2, 5) for number in range(6)}
     agreements = crew.portal(**charges)
     crew.world.control("variant", {"latency": 0.03})

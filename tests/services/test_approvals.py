@@ -104,7 +104,7 @@ def test_how_a_preview_ends(world: World, charges: list[Any], state: str) -> Non
 
 def test_a_preview_that_cannot_be_read_has_failed_and_shows_nothing(world: World) -> None:
     account(world, "a", charge("MBX", 3, 2, 5))
-    world.faults({"kind": "unauthorized", "match": {"method": "GET"}, "times": None})
+    world.faults({"kind": "error_before", "match": {"method": "GET"}, "times": None})
     run_id = preview(world)
     world.faults()
     run = row(world, run_id)
@@ -168,7 +168,7 @@ def test_what_changed_meanwhile_is_not_written_and_waits_again(world: World) -> 
     assert status(world, ended) == ("partial", {"a": "succeeded", "b": "held"})
     waiting = approvals.waiting(world.runtime, PARTNER)
     assert [(item.account_id, item.reasons[0].code) for item in waiting.accounts.items] == [("b", "changed")]
-    approve(world, ended, "b")
+    approve(world, preview(world), "b")
     assert world.lines(two) == [group("MBX", 9, 2, 5)]
     assert not approvals.waiting(world.runtime, PARTNER)
 
@@ -296,6 +296,7 @@ def test_a_rejected_plan_stays_unwritten_until_it_is_another(world: World) -> No
         assert "Rejected by bob" in run["accounts"][0]["error"]
     assert not approvals.waiting(world.runtime, PARTNER)
     assert world.lines(agreement) == [group("MBX", 3, 2, 5)]
+    world.choose(limit_change="1000")
     world.source.set_charges("a", charge("MBX", 4, 2, 5))
     world.export()
     assert world.lines(agreement) == [group("MBX", 4, 2, 5)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from sqlalchemy import event
 
@@ -28,7 +30,7 @@ def run(world: World) -> int:
     return int(world.export()["run_id"])
 
 
-def _page(world: World, run: int, number: int = 1, **wanted: str) -> log.Log:
+def _page(world: World, run: int, number: int = 1, **wanted: Any) -> log.Log:
     return log.page(world.runtime, PARTNER, run, Wanted(**wanted), number)
 
 

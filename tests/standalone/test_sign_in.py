@@ -48,7 +48,7 @@ def _sign_in(
 
 
 def _is_in(client: FlaskClient) -> bool:
-    return client.get(HOME).status_code == 200
+    return client.get("/accounts").status_code == 200
 
 
 def test_in_and_out(portal: Portal) -> None:
@@ -59,7 +59,7 @@ def test_in_and_out(portal: Portal) -> None:
     assert _is_in(client)
     assert client.post("/sign-out", data={}).status_code == 303
     assert _is_in(client)  # without our token nothing happens
-    client.post("/sign-out", data={"csrf_token": token(client, HOME)})
+    client.post("/sign-out", data={"csrf_token": token(client, "/accounts")})
     assert not _is_in(client)
 
 
@@ -91,10 +91,10 @@ def test_the_password_is_never_given_back(here: Portal) -> None:
 def test_somebody_who_is_no_longer_there_is_signed_out_and_a_new_role_counts_at_once(here: Portal) -> None:
     client = here.client(None)
     _sign_in(client)
-    assert "Start export now" in client.get(HOME).text
+    assert "Save prices" in client.get("/pricing/retail").text
     with here.own.engine.begin() as connection:
         connection.execute(update(StaffRow).where(StaffRow.email == EMAIL).values(role="viewer"))
-    assert "Start export now" not in client.get(HOME).text
+    assert "Save prices" not in client.get("/pricing/retail").text
     with here.own.engine.begin() as connection:
         connection.execute(delete(StaffRow).where(StaffRow.email == EMAIL))
     assert not _is_in(client)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
+
+from tests.walks.stage import PASSWORD
 
 _FILES = {"static", "cwportal_static.file"}
 
@@ -28,11 +31,12 @@ def addresses(app: Flask, values: Mapping[str, Sequence[object]]) -> list[str]:
 
 
 def signed_in(app: Flask, email: str) -> FlaskClient:
-    """A client in which this person of the standalone portal is signed in, or nobody."""
+    """A client in which this person of the standalone portal is signed in."""
     client = app.test_client()
-    if email:
-        with client.session_transaction() as session:
-            session["_user_id"] = email
+    form = re.search(r'name="csrf_token" type="hidden" value="([^"]+)"', client.get("/sign-in").text)
+    assert form is not None
+    answer = client.post("/sign-in", data={"email": email, "password": PASSWORD, "csrf_token": form[1]})
+    assert answer.status_code == 303, answer.text
     return client
 
 

@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
+from sqlalchemy import select
 
 from cwportal.app import create_app
 from cwportal.commands.context import OWN_PORTAL
 from cwportal.dev import valkey
+from cwportal.models import Run
 from cwportal.runtime import Runtime
 from cwportal.sandbox import Sandbox
 from cwportal.services import connection, exports, mapping, schema, settings
@@ -141,8 +143,14 @@ class Stage:
         """As `cwportal export`."""
         return exports.export(self.runtime, PARTNER, actor="ann@northwind.example", approval={})
 
+    def settled(self) -> bool:
+        """Whether the newest run is an export and has ended."""
+        with self.runtime.database.read() as session:
+            run = session.scalars(select(Run).order_by(Run.id.desc())).first()
+            return run is not None and run.trigger != "preview" and run.finished_at is not None
+
     def lines(self) -> dict[str, list[Line]]:
-        """Every addition in ConnectWise that bills something, by company."""
+        """Every addition in ConnectWise that bills something, by agreement."""
         state = self.control("state")
         products = {item["id"]: item["identifier"] for item in state["catalog"]}
         tenant = self.sandbox.tenant("training")
@@ -152,7 +160,7 @@ class Stage:
                 quantity = Decimal(str(row["quantity"]))
                 if quantity and not row.get("cancelledDate"):
                     line = (products[row["product"]["id"]], quantity, Decimal(str(row["unitPrice"])))
-                    found.setdefault(agreement["company"]["name"], []).append(line)
+                    found.setdefault(agreement["name"], []).append(line)
         return {name: sorted(rows) for name, rows in found.items()}
 
 

@@ -6,6 +6,7 @@ The application is served by waitress in a process of its own, as in production;
 from __future__ import annotations
 
 import argparse
+import itertools
 import multiprocessing
 import re
 import shutil
@@ -31,6 +32,7 @@ from cwportal.standalone.tables import PartnerRow, StaffRow
 from tests.support.volume import Filled, Volume, fill
 
 _PARTNER, _ADMIN = "msp", "ann@msp.example"
+_NOWHERE = "unix:///nowhere/socket"
 _TIMES = 30
 _PAUSE = 0.03
 """Seconds between two writes of the export under way: an outcome is committed about so often."""
@@ -66,12 +68,21 @@ def main(given: argparse.Namespace) -> None:
     ours, theirs = multiprocessing.Pipe()
     server = multiprocessing.get_context("spawn").Process(target=_serve, args=(folder, volume, theirs), daemon=True)
     server.start()
+    writer = None
     try:
-        port, cookie, paths = ours.recv()
+        while not ours.poll(1):
+            if not server.is_alive():
+                raise SystemExit("The process that serves the pages has ended.")
+        port, cookie, paths, running = ours.recv()
+        writer = multiprocessing.get_context("spawn").Process(
+            target=_export, args=(folder, volume, running), daemon=True
+        )
+        writer.start()
         rows = [_measure(port, cookie, path, ours) for path in paths]
     finally:
-        server.terminate()
-        server.join()
+        for process in filter(None, (writer, server)):
+            process.terminate()
+            process.join()
         shutil.rmtree(folder)
     size = f"{volume.accounts:,} accounts x {volume.lines} lines, {volume.companies:,} companies, {volume.runs} exports, one under way"
     print(f"Pages of a partner with {size}; {_TIMES} requests each\n")
@@ -115,9 +126,9 @@ def _measure(port: int, cookie: str, path: str, server: Any) -> Measured:
 
 
 def _serve(folder: Path, volume: Volume, pipe: Connection) -> None:
-    import waitress
+    import waitress  # type: ignore[import-untyped]
 
-    app = create_app({"CWPORTAL_INSTANCE": str(folder), "CWPORTAL_REDIS_URL": "unix:///nowhere/socket"})
+    app = create_app({"CWPORTAL_INSTANCE": str(folder), "CWPORTAL_REDIS_URL": _NOWHERE})
     runtime, own = app.extensions["cwportal"], app.extensions[OWN_PORTAL]
     schema.upgrade(runtime.database.engine)
     own.migrate()
@@ -128,31 +139,15 @@ def _serve(folder: Path, volume: Volume, pipe: Connection) -> None:
         connection.execute(insert(StaffRow), [person])
     ids = fill(runtime, own.engine, _PARTNER, volume, datetime.now(UTC))
     count = [0]
-    here = threading.local()
 
     def note(*given: Any) -> None:
-        count[0] += not getattr(here, "is_export", False) and not given[2].startswith("BEGIN")
+        count[0] += not given[2].startswith("BEGIN")
 
     for engine in {runtime.database.engine, own.engine}:
         event.listen(engine, "before_cursor_execute", note)
 
-    def export() -> None:
-        here.is_export = True
-        number = 0
-        while True:
-            with runtime.database.durable() as session:
-                mine = (
-                    RunChange.run_id == ids.running,
-                    RunChange.cw_addition_id == 1000 * (number // volume.lines + 1) + number % volume.lines,
-                )
-                session.execute(update(RunChange).where(*mine).values(outcome="applied", finished_at=runtime.clock()))
-                session.execute(update(Run).where(Run.id == ids.running).values(heartbeat_at=runtime.clock()))
-            number = (number + 1) % (volume.accounts * volume.lines)
-            time.sleep(_PAUSE)
-
-    threading.Thread(target=export, daemon=True).start()
     server = waitress.create_server(app, host="127.0.0.1", port=0, threads=8)
-    pipe.send((server.effective_port, _cookie(app), _paths(app, ids, volume)))
+    pipe.send((server.effective_port, _cookie(app), _paths(app, ids, volume), ids.running))
 
     def answer() -> None:
         while pipe.recv():
@@ -163,12 +158,22 @@ def _serve(folder: Path, volume: Volume, pipe: Connection) -> None:
     server.run()
 
 
+def _export(folder: Path, volume: Volume, run_id: int) -> None:
+    """What a worker writes: one outcome after the other, each on the disk before the next."""
+    runtime = create_app({"CWPORTAL_INSTANCE": str(folder), "CWPORTAL_REDIS_URL": _NOWHERE}).extensions["cwportal"]
+    for number in itertools.cycle(range(volume.accounts * volume.lines)):
+        account, line = divmod(number, volume.lines)
+        mine = (RunChange.run_id == run_id, RunChange.account_id == f"a{account:05}", RunChange.position == line)
+        with runtime.database.durable() as session:
+            session.execute(update(RunChange).where(*mine).values(outcome="applied", finished_at=runtime.clock()))
+            session.execute(update(Run).where(Run.id == run_id).values(heartbeat_at=runtime.clock()))
+        time.sleep(_PAUSE)
+
+
 def _cookie(app: Any) -> str:
-    with app.test_client() as client:
-        with client.session_transaction() as session:
-            session["_user_id"] = _ADMIN
-        found = client.get_cookie("session")
-        return f"session={found.value}"
+    """That of somebody who is signed in."""
+    signer = app.session_interface.get_signing_serializer(app)
+    return f"{app.config['SESSION_COOKIE_NAME']}={signer.dumps({'_user_id': _ADMIN})}"
 
 
 def _paths(app: Any, ids: Filled, volume: Volume) -> list[str]:
@@ -183,7 +188,7 @@ def _paths(app: Any, ids: Filled, volume: Volume) -> list[str]:
             built = rule.build({name: chosen[name] for name in rule.arguments}, append_unknown=False)
         found.append(urlsplit(built[1]).path)
     base = re.sub(r"static/.*", "", next(path for path in found if "/static/" in path))
-    last = volume.accounts * volume.lines // 100
+    last = volume.accounts * volume.lines // 50
     more = (
         f"exports/{ids.export}?page={last}",
         f"exports/{ids.export}?text=changed",

@@ -17,8 +17,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cwportal.config import Config
-from cwportal.dev.demo import DEMO_DIR, PARTNER, TENANT, seed_sandbox
-from cwportal.dev.logins import LOGINS, PASSWORD, add_logins
+from cwportal.dev.demo import DEMO_DIR, NEWCOMER_DIR, PARTNER, TENANT, seed_sandbox
+from cwportal.dev.logins import FIRST_VISIT, LOGINS, PASSWORD, add_logins
 from cwportal.dev.programs import Places, programs
 from cwportal.dev.supervisor import Port, Supervisor, check_free, only_one
 from cwportal.errors import CWPortalError
@@ -28,6 +28,8 @@ from cwportal.sandbox.defaults import EXPORT_KEYS
 PORT = "CWPORTAL_PORT"
 SANDBOX_PORT = "CWPORTAL_SANDBOX_PORT"
 
+_DONE = "demonstrated"
+"""File of the instance folder that says that the demonstration was made."""
 _MAY_FIND_SOMETHING = frozenset({"plan", "export"})
 """Commands whose status 1 is news and no reason to stop: something waits for approval, say."""
 
@@ -76,9 +78,10 @@ def _first(places: Places) -> int | None:
             check_free("the portal", places.portal)
             check_free("the simulator", places.sandbox)
             with Sandbox(port=places.sandbox.number, state_path=places.sandbox_state) as sandbox:
-                status = _demonstrate(sandbox, over)
+                status = _demonstrate(sandbox, over, first=not (places.instance / _DONE).exists())
             if status is None and not over.is_set():
                 add_logins(Config.load())
+                (places.instance / _DONE).touch()
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)
@@ -96,23 +99,27 @@ def _keep_up(places: Places) -> int:
     return 0
 
 
-def _demonstrate(sandbox: Sandbox, over: threading.Event) -> int | None:
-    """Every step until somebody stops it; the status of the one that failed, else None."""
+def _demonstrate(sandbox: Sandbox, over: threading.Event, *, first: bool) -> int | None:
+    """Every step until somebody stops it; the status of the one that failed, else None.
+
+    Only the `first` time data are loaded and connected: afterwards they are whatever people have made of them.
+    """
     print(f"ConnectWise simulator: {sandbox.url}/", flush=True)
     seed_sandbox(sandbox.url)
     environ = {**os.environ, **_environ(sandbox.site), "CWPORTAL_PRIVATE_KEY": EXPORT_KEYS[1]}
-    steps = (
-        ("init",),
+    beginning: tuple[tuple[str, ...], ...] = (
         ("load", str(DEMO_DIR)),
+        ("load", str(NEWCOMER_DIR)),
         (
             *("connect", "--partner", PARTNER, "--site", sandbox.url),
             *("--company-id", TENANT, "--public-key", EXPORT_KEYS[0]),
         ),
+        ("refresh", "--partner", PARTNER),
         ("map", "import", str(DEMO_DIR / "mapping.csv"), "--partner", PARTNER),
         ("plan", "--partner", PARTNER),
         ("export", "--partner", PARTNER),
-        ("runs", "--partner", PARTNER),
     )
+    steps = (("init",), *(beginning if first else ()), ("runs", "--partner", PARTNER))
     for step in steps:
         if over.is_set():
             return None
@@ -153,6 +160,9 @@ def _say_where(places: Places) -> None:
 Portal:                 http://127.0.0.1:{places.portal.number}/
   sign in with the password {PASSWORD} as one of
 {logins}
+  or, to connect a ConnectWise for the first time, as
+    {FIRST_VISIT}
+  with site http://127.0.0.1:{places.sandbox.number}, company ID {TENANT}, keys {EXPORT_KEYS[0]} and {EXPORT_KEYS[1]}
 ConnectWise simulator:  http://127.0.0.1:{places.sandbox.number}/  (what it holds, and every request)
 
 Change something there by hand or in the portal's data, press "Start export now" in the portal, or in another terminal:

@@ -1,5 +1,7 @@
 """The demo partner: a managed service provider with 40 accounts, and the ConnectWise it might have.
 
+`NEWCOMER` is a second partner in `NEWCOMER_DIR`, which has not connected yet: its companies are in the same simulator.
+
 `DEMO_DIR` is a directory for `cwportal load`; beside the portal's files it holds `mapping.csv` for `cwportal map
 import`, and what the simulator should contain: `connectwise.csv` (companies and agreements, named a little
 differently from the portal's accounts, as in real life) and `connectwise_lines.csv` (the partner's own lines).
@@ -18,8 +20,10 @@ from urllib.parse import urlsplit
 from cwportal.errors import CWPortalError
 
 DEMO_DIR = Path(__file__).parent / "demo"
+NEWCOMER_DIR = Path(__file__).parent / "newcomer"
 
 PARTNER = "northwind"
+NEWCOMER = "harborview"
 TENANT = "training"
 """Company id of the simulator's own ConnectWise."""
 
@@ -66,8 +70,8 @@ def _missing(state: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def _table(name: str) -> list[dict[str, str]]:
-    with (DEMO_DIR / name).open(encoding="utf-8", newline="") as file:
+def _table(name: str, folder: Path = DEMO_DIR) -> list[dict[str, str]]:
+    with (folder / name).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file, strict=True))
 
 
@@ -104,7 +108,7 @@ def _companies() -> list[dict[str, Any]]:
             }
         )
     companies: dict[str, dict[str, Any]] = {}
-    for row in _table("connectwise.csv"):
+    for row in (*_table("connectwise.csv"), *_table("connectwise.csv", NEWCOMER_DIR)):
         identifier = row["company_identifier"]
         company = companies.setdefault(
             identifier,

@@ -12,9 +12,10 @@ from cwportal.db import Base
 
 
 class Draft(Base):
-    """One a partner; beside an active connection it holds other credentials until a person has confirmed them. Keys are encrypted and bound to the partner, "" where none was typed.
+    """One a partner; beside an active connection it holds other credentials until a person has confirmed them.
 
-    `key_by`: who typed the private key. `step`: the furthest step that was reached, 1 to 3. `tested`: the partner's inactive connection was made from exactly these credentials.
+    Keys are encrypted and bound to the partner, "" where none was typed. `key_by`: who typed the private key. `step`: the furthest step
+    that was reached, 1 to 3. `tested`: the partner's inactive connection was made from exactly these credentials.
     `version` counts every change, so that the second of two people is told. `not_before`: ConnectWise asked to be left alone until then.
     """
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from itertools import groupby, islice
+from threading import Lock
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Text, case, cast, select
 from sqlalchemy.orm import Session
 
+from cwportal.db import Database
 from cwportal.models import Run, RunAccount
+from cwportal.runtime import Runtime
 from cwportal.vocabulary import Severity
 
 READ_AT_MOST = 5_000
@@ -21,6 +27,11 @@ FEW, ALL = 5, 200
 """Accounts named under one heading: at first, and when asked for."""
 RUN = "run"
 """Code of the sentence with which a run ended."""
+_RUNS_KEPT = 8
+_kept: WeakKeyDictionary[Database, OrderedDict[tuple[int, datetime], tuple[Sequence[Found], bool]]] = (
+    WeakKeyDictionary()
+)
+_lock = Lock()
 _ORDER = {Severity.ERROR: 0, Severity.HOLD: 1, Severity.WARNING: 2, Severity.INFO: 3}
 
 
@@ -85,10 +96,30 @@ def each(session: Session, run: Run, *, loud_first: bool = False) -> Generator[F
                 yield stored(account_id, value)
 
 
-def of_run(session: Session, run: Run) -> tuple[list[Found], bool]:
-    """Findings of a run, and whether there are more than READ_AT_MOST: then the loud ones are among those read."""
+def of_run(runtime: Runtime, session: Session, run: Run) -> tuple[Sequence[Found], bool]:
+    """Findings of a run, and whether there are more than READ_AT_MOST: then the loud ones are among those read.
+
+    Those of a run that has ended never change; they are kept for the next page that wants them.
+    """
+    if run.finished_at is None:
+        return _read(session, run)
+    with _lock:
+        kept = _kept.setdefault(runtime.database, OrderedDict())
+        key = (run.id, run.finished_at)
+        if key in kept:
+            kept.move_to_end(key)
+            return kept[key]
+    found = _read(session, run)
+    with _lock:
+        kept[key] = found
+        while len(kept) > _RUNS_KEPT:
+            kept.popitem(last=False)
+    return found
+
+
+def _read(session: Session, run: Run) -> tuple[Sequence[Found], bool]:
     with closing(each(session, run, loud_first=True)) as findings:
-        several = list(islice(findings, READ_AT_MOST + 1))
+        several = tuple(islice(findings, READ_AT_MOST + 1))
     return several[:READ_AT_MOST], len(several) > READ_AT_MOST
 
 

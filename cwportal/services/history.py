@@ -13,7 +13,7 @@ from cwportal.runtime import Runtime
 from cwportal.services import runs
 from cwportal.vocabulary import ACTIVE_RUN_STATES, Outcome, Trigger
 
-RUNS_A_PAGE = 50
+RUNS_A_PAGE = 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from cwportal.services.found import Found, Group
 from cwportal.services.history import Page, place
 from cwportal.vocabulary import AccountState, Outcome
 
-CHANGES_A_PAGE = 100
+CHANGES_A_PAGE = 50
 CHANGES_ONLY = "change"
 """The level of everything that is not a finding."""
 _NOT_CONFIRMED = (Outcome.STARTED, Outcome.UNKNOWN)
@@ -156,7 +156,7 @@ def page(runtime: Runtime, partner_id: str, run_id: int, wanted: Wanted, number:
     sieve = Sieve(wanted, names)
     with runtime.database.read() as session:
         ended = states(session, run_id)
-        several, more = _findings(session, run, sieve)
+        several, more = _findings(runtime, session, run, sieve)
         changes = _changes(session, run_id, sieve, number)
         places = _places(session, partner_id, {item["account_id"] for item in changes.items})
     each = found.ALL if wanted.code else found.FEW
@@ -187,10 +187,10 @@ def states(session: Session, run_id: int) -> dict[AccountState, int]:
     return {AccountState(state): number for state, number in session.execute(query)}
 
 
-def _findings(session: Session, run: Run, sieve: Sieve) -> tuple[list[Found], bool]:
+def _findings(runtime: Runtime, session: Session, run: Run, sieve: Sieve) -> tuple[list[Found], bool]:
     if not sieve.wants_findings:
         return [], False
-    several, more = found.of_run(session, run)
+    several, more = found.of_run(runtime, session, run)
     return [one for one in several if sieve.passes(one)], more
 
 

@@ -98,6 +98,8 @@ def change(
     here = same_host(typed.site, row.site, runtime.config.allowed_sites)
     if not typed.private_key:
         typed = replace(typed, private_key=_waiting(runtime, partner_id, typed) or (kept.private_key if here else ""))
+    if not typed.private_key and here:
+        raise KeyNeeded("Type the private key, too: the saved one cannot be read any more.")
     if not typed.private_key:
         raise KeyNeeded(
             "Type the private key, too: the saved one belongs to another site, and is not sent to this one."

@@ -58,7 +58,7 @@ def overview(runtime: Runtime, partner_id: str) -> Overview:
     due = next_export(runtime, partner_id)
     with runtime.database.read() as session:
         run = _newest(session, partner_id)
-        last = None if run is None else _last(session, run)
+        last = None if run is None else _last(runtime, session, run)
         good = run if run is not None and run.state == RunState.SUCCEEDED else None
         if run is not None and good is None:
             good = _newest(session, partner_id, RunState.SUCCEEDED)
@@ -87,7 +87,7 @@ def _newest(session: Session, partner_id: str, state: RunState | None = None) ->
     return session.scalar(query.where(ended).order_by(Run.id.desc()).limit(1))
 
 
-def _last(session: Session, run: Run) -> Last:
-    several, _ = found.of_run(session, run)
+def _last(runtime: Runtime, session: Session, run: Run) -> Last:
+    several, _ = found.of_run(runtime, session, run)
     loud = [one for one in several if one.severity is not Severity.INFO]
     return Last(run, log.states(session, run.id), found.grouped(loud)[:_TOLD])

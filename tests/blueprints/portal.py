@@ -112,7 +112,14 @@ class Portal:
     def run(self, partner: str = MINE, state: RunState = RunState.SUCCEEDED, **columns: Any) -> int:
         """A run; its id."""
         ended = {} if state in (RunState.QUEUED, RunState.READING, RunState.APPLYING) else {"finished_at": WHEN}
-        values = {"tenant": "cw.example/x", "trigger": "manual", "actor": "ann@msp.example", "approval": {}, "created_at": WHEN, **ended}
+        values = {
+            "tenant": "cw.example/x",
+            "trigger": "manual",
+            "actor": "ann@msp.example",
+            "approval": {},
+            "created_at": WHEN,
+            **ended,
+        }
         with self.runtime.database.write() as session:
             run = Run(partner_id=partner, state=state, **{**values, **columns})
             session.add(run)

@@ -49,8 +49,8 @@ def test_a_long_log_comes_in_pages_and_whole_as_csv(portal: Portal) -> None:
     for number in range(101):
         portal.change(run, "a1", f"PART-{number:03}", position=number)
     client = portal.client("viewer")
-    assert "1–100 of 101" in client.get(f"{PREFIX}/exports/{run}").text
-    second = client.get(f"{PREFIX}/exports/{run}?page=2").text
+    assert "1–50 of 101" in client.get(f"{PREFIX}/exports/{run}").text
+    second = client.get(f"{PREFIX}/exports/{run}?page=3").text
     assert "PART-100" in second
     assert "PART-099" not in second
     with client.get(f"{PREFIX}/exports/{run}/log.csv") as answer:
@@ -79,3 +79,63 @@ def test_nasty_names_are_harmless(portal: Portal, name: str) -> None:
     for row in rows:
         for cell in row:
             assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+
+
+def test_a_finding_leads_to_what_mends_it(portal: Portal) -> None:
+    portal.account("a1", "Alder & Finch")
+    run = portal.run()
+    found = {
+        "part_number": "MBX",
+        "addition_id": None,
+        "amount": "9.5",
+        "message": "It is so.",
+        "command": "cwportal x",
+    }
+    several = [
+        {**found, "code": code, "severity": severity}
+        for code, severity in (("not_mapped", "warning"), ("price_missing", "error"), ("existing_lines", "hold"))
+    ]
+    columns = {"plan_state": "held", "state": "held", "digest": "", "money": {}, "unchanged": 0, "partner_id": MINE}
+    with portal.runtime.database.write() as session:
+        session.add(RunAccount(run_id=run, account_id="a1", findings=several, **columns))
+    html = portal.client("viewer").get(f"{PREFIX}/exports/{run}").text
+    assert f'href="{PREFIX}/mapping?q=a1"' in html
+    assert f'href="{PREFIX}/preview/{run}?account=a1"' in html
+    assert re.search(r'href="/pricing/retail\?sku=MBX[^"]*" class="nb">Set the price', html)
+    assert "cwportal x" not in html
+
+
+def test_the_filter_is_in_the_address_and_holds_for_the_file(portal: Portal) -> None:
+    run = portal.run()
+    portal.change(run, "a1", "ONE")
+    portal.change(run, "a2", "TWO", "failed", action="create", error="Refused.")
+    client = portal.client("viewer")
+    query = "?outcome=failed&action=create&text=refus"
+    html = client.get(f"{PREFIX}/exports/{run}{query}").text
+    assert "1–1 of 1" in html
+    assert '<option selected value="failed">' in html
+    assert 'value="refus"' in html
+    link = re.search(r'href="([^"]+log\.csv[^"]*)"', html)
+    assert link is not None
+    with client.get(link[1].replace("&amp;", "&")) as answer:
+        rows = list(csv.DictReader(io.StringIO(answer.data.decode("utf-8-sig"), newline="")))
+    assert [row["part_number"] for row in rows] == ["TWO"]
+    assert "No change matches the filter." in client.get(f"{PREFIX}/exports/{run}?text=nowhere").text
+    for odd in ("?outcome=odd&action=odd&level=odd", "?page=x&text=%00", f"?text={'x' * 5000}"):
+        assert client.get(f"{PREFIX}/exports/{run}{odd}").status_code == 200, odd
+
+
+def test_records_are_linked_in_the_partners_own_connectwise(portal: Portal) -> None:
+    with portal.runtime.database.read() as session:
+        tenant = session.scalars(select(Connection.tenant).where(Connection.partner_id == MINE)).one()
+    here, elsewhere = portal.run(tenant=tenant), portal.run(tenant="cw.example/former")
+    for run in (here, elsewhere):
+        portal.change(run, "a1")
+    client = portal.client("viewer")
+    found = re.search(
+        r'<a href="([^"]+recordType=AgreementFV[^"]+)" rel="noopener noreferrer">',
+        client.get(f"{PREFIX}/exports/{here}").text,
+    )
+    assert found is not None
+    assert found[1].endswith("recid=7")
+    assert "recordType" not in client.get(f"{PREFIX}/exports/{elsewhere}").text

@@ -129,7 +129,7 @@ def test_the_pages_of_the_integration_in_the_hosts_own_frame(app: Flask, host: H
     browser.post("/sign-in", data=form)
     page = browser.get(place)
     assert page.status_code == 200
-    assert "<p>Plain host</p>" in page.text
+    assert ">Plain host</p>" in page.text
     assert browser.post(f"{place}exports").status_code == 400
     fields = dict(re.findall(r'<input[^>]*name="([^"]+)"[^>]*value="([^"]+)"', main_part(page.text)))
     assert browser.post(f"{place}exports", data=fields).status_code in {302, 303}
@@ -140,7 +140,7 @@ def test_the_pages_of_the_integration_in_the_hosts_own_frame(app: Flask, host: H
 
 def main_part(page: str) -> str:
     """Without the frame."""
-    return page.partition("<main>")[2]
+    return page.partition("<main")[2]
 
 
 def token(page: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from cwportal.errors import UsageError
 from cwportal.models import Run, RunAccount
@@ -112,17 +111,10 @@ def test_the_command_line_keeps_its_commands_and_the_page_has_none(world: World)
     assert "cwportal" not in _page(world, run).findings[0].shown[0].message
 
 
-def test_the_same_of_many_accounts_is_said_once_and_the_loud_ones_are_never_left_out(
-    world: World, run: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told = {
-        "code": "scale",
-        "severity": "warning",
-        "part_number": "MBX",
-        "addition_id": None,
-        "amount": "1.5",
-        "message": "…",
-    }
+def _add(world: World, run: int, number: int) -> None:
+    """So many accounts with a warning, the last of them with an error."""
+    told = {"code": "scale", "severity": "warning", "part_number": "MBX", "addition_id": None, "amount": "1.5"}
+    told |= {"message": "It has five decimals."}
     loud = {**told, "code": "read_failed", "severity": "error"}
     columns = {
         "run_id": run,
@@ -133,37 +125,25 @@ def test_the_same_of_many_accounts_is_said_once_and_the_loud_ones_are_never_left
         "money": {},
     }
     with world.runtime.database.write() as session:
-        for number in range(30):
-            finding = loud if number == 29 else told
-            session.add(RunAccount(**columns, account_id=f"x{number:02}", findings=[finding], unchanged=0))
+        for place in range(number):
+            finding = loud if place == number - 1 else told
+            session.add(RunAccount(**columns, account_id=f"x{place:02}", findings=[finding], unchanged=0))
+
+
+def test_the_same_of_many_accounts_is_said_once(world: World, run: int) -> None:
+    _add(world, run, 30)
     group = next(one for one in _page(world, run).findings if one.code == "scale")
     assert (group.total, group.accounts, len(group.shown), str(group.amount)) == (29, 29, found.FEW, "43.5")
+    (all_of_it,) = _page(world, run, code="scale").findings
+    assert len(all_of_it.shown) == 29
+
+
+def test_of_very_many_the_loud_ones_are_read(world: World, run: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    _add(world, run, 30)
     monkeypatch.setattr(found, "READ_AT_MOST", 5)
     page = _page(world, run)
     assert page.more_findings
     assert "read_failed" in {one.code for one in page.findings}
-
-
-def test_queries_do_not_grow_with_the_log(world: World, run: int) -> None:
-    asked: list[str] = []
-    event.listen(world.runtime.database.engine, "before_cursor_execute", lambda *args: asked.append(args[2]))
-    _page(world, run)
-    first, asked[:] = len(asked), []
-    columns = {
-        "run_id": run,
-        "partner_id": PARTNER,
-        "plan_state": "empty",
-        "state": "unchanged",
-        "digest": "",
-        "money": {},
-    }
-    with world.runtime.database.write() as session:
-        session.add_all(
-            RunAccount(**columns, account_id=f"y{number}", findings=[], unchanged=0) for number in range(100)
-        )
-    asked.clear()
-    _page(world, run)
-    assert len(asked) == first
 
 
 def test_links_lead_into_the_partners_own_connectwise_only(world: World, run: int) -> None:

@@ -126,8 +126,8 @@ def test_what_waits_is_shown_with_its_money_and_approved_from_here(portal: Porta
     said = _text(html)
     assert "2 accounts wait for approval" in said
     assert said.index("Birch 3 of 4 lines would end.") < said.index("Alder &amp; Finch 3 of 4 lines would end.")
-    assert "from 1,809.00 to 148.00 &nbsp; USD −1,661.00 &nbsp; USD" in said
-    assert "In all from 1,909.00 to 238.00 &nbsp; USD −1,671.00 &nbsp; USD" in said
+    assert "from 1,809.00 to 148.00 &nbsp; USD −1,661.00&nbsp; USD" in said
+    assert "In all from 1,909.00 to 238.00 &nbsp; USD −1,671.00&nbsp; USD" in said
     for name in ("Approve all 2", "Reject all 2", "Review all 2"):
         assert name in said
     viewed = portal.client("viewer").get(f"{PREFIX}/").text

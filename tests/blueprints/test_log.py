@@ -9,8 +9,10 @@ from decimal import Decimal
 from html import escape
 
 import pytest
+from sqlalchemy import select
 
-from tests.blueprints.portal import PREFIX, Portal
+from cwportal.models import Connection, RunAccount
+from tests.blueprints.portal import MINE, PREFIX, Portal
 
 NASTY = (
     "<script>alert(1)</script>",

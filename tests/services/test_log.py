@@ -46,7 +46,7 @@ def test_all_of_it(world: World, run: int) -> None:
     assert page.places["alder"].agreement_name == "Agreement alder"
 
 
-CHANGES: list[tuple[dict[str, str], set[str]]] = [
+CHANGES: list[tuple[dict[str, Any], set[str]]] = [
     ({"action": "create"}, {"alder"}),
     ({"outcome": "applied"}, {"alder", "birch"}),
     ({"outcome": "planned"}, {"cedar"}),
@@ -61,7 +61,7 @@ CHANGES: list[tuple[dict[str, str], set[str]]] = [
     ({"level": "error"}, set()),
     ({"code": "price_missing"}, set()),
 ]
-FINDINGS: list[tuple[dict[str, str], list[str]]] = [
+FINDINGS: list[tuple[dict[str, Any], list[str]]] = [
     ({"level": "hold"}, ["charges_vanished"]),
     ({"code": "price_missing"}, ["price_missing"]),
     ({"account": "cedar"}, ["charges_vanished"]),

@@ -6,6 +6,7 @@ The application is served by waitress in a process of its own, as in production;
 from __future__ import annotations
 
 import argparse
+import gc
 import itertools
 import multiprocessing
 import re
@@ -150,8 +151,8 @@ def _serve(folder: Path, volume: Volume, pipe: Connection) -> None:
     for engine in {runtime.database.engine, own.engine}:
         event.listen(engine, "before_cursor_execute", note)
 
-    import gc
-    gc.collect(); gc.freeze()
+    gc.collect()
+    gc.freeze()  # as wsgi.py does
     server = waitress.create_server(app, host="127.0.0.1", port=0, threads=8)
     pipe.send((server.effective_port, _cookie(app), _paths(app, ids, volume), ids.running))
 

@@ -10,12 +10,16 @@ from flask import abort, current_app, g, request
 from flask.typing import ResponseReturnValue
 
 from cwportal.forms.press import Press
+from cwportal.runtime import Runtime
 from cwportal.vocabulary import Role
 
 View = TypeVar("View", bound=Callable[..., ResponseReturnValue])
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _ROLE = "cwportal_role"
+
+RUN_ID = f"<int(max={2**31 - 1}):run_id>"
+"""A run in an address; no larger than PostgreSQL's integers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,12 @@ def guard(access: Access) -> ResponseReturnValue | None:
 def partner() -> str:
     """The partner of the person who asks; every query of a view is for this one."""
     found: str = g.cwportal_partner
+    return found
+
+
+def runtime() -> Runtime:
+    """What the running application provides."""
+    found: Runtime = current_app.extensions["cwportal"]
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from cwportal.blueprints import access, trouble
@@ -13,7 +13,6 @@ from cwportal.connectwise.errors import ConnectWiseError
 from cwportal.errors import NotConnected
 from cwportal.forms.credentials import CredentialsForm
 from cwportal.jobs.queue import request_refresh
-from cwportal.runtime import Runtime
 from cwportal.services import connection, credentials, disable, rights, settings
 from cwportal.services import rekey as changes
 from cwportal.services.credentials import RightsLacking, Typed
@@ -29,7 +28,7 @@ def add_to(pages: Blueprint) -> None:
 @needs(Role.ADMIN)
 def page() -> ResponseReturnValue:  # noqa: PLR0911 - one for every way it can end
     """Look at them, test them again, change them."""
-    runtime, partner_id = _runtime(), access.partner()
+    runtime, partner_id = access.runtime(), access.partner()
     try:
         now = changes.now(runtime, partner_id)
     except NotConnected:
@@ -86,7 +85,7 @@ def _page(
     asked: changes.Elsewhere | None = None,
     refused: str = "",
 ) -> ResponseReturnValue:
-    runtime, partner_id = _runtime(), access.partner()
+    runtime, partner_id = access.runtime(), access.partner()
     partner = runtime.source.partner(partner_id)
     form.version.data = now.version
     stored = credentials.stored(error.rights) if isinstance(error, RightsLacking) else now.rights
@@ -105,8 +104,3 @@ def _page(
         connected=connection.where(now.site, now.company_id),
     )
     return page, 409 if refused else 422 if (form.errors or error) else 200
-
-
-def _runtime() -> Runtime:
-    found: Runtime = current_app.extensions["cwportal"]
-    return found

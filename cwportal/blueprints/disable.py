@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from cwportal.blueprints import access, words
@@ -10,7 +10,6 @@ from cwportal.blueprints.access import needs
 from cwportal.blueprints.steps import ENTRY
 from cwportal.errors import NotConnected
 from cwportal.forms.disable import DisableForm
-from cwportal.runtime import Runtime
 from cwportal.services import connection, disable, history, settings, upcoming
 from cwportal.services.disable import Disabled
 from cwportal.vocabulary import Role
@@ -26,7 +25,7 @@ def blueprint() -> Blueprint:
 @needs(Role.ADMIN)
 def page() -> ResponseReturnValue:
     """Say what it means; do it when the box is ticked."""
-    runtime, partner_id = _runtime(), access.partner()
+    runtime, partner_id = access.runtime(), access.partner()
     form = DisableForm()
     try:
         row = connection.get(runtime, partner_id)
@@ -67,8 +66,3 @@ def _said(done: Disabled) -> str:
     if done.cancelled is not None:
         told += f" Export {done.cancelled}, which was waiting, was cancelled."
     return told
-
-
-def _runtime() -> Runtime:
-    found: Runtime = current_app.extensions["cwportal"]
-    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from cwportal.blueprints import access, advice
@@ -17,8 +17,7 @@ from cwportal.services import approvals, connection, history, reports, runs
 from cwportal.services import status as overview
 from cwportal.vocabulary import ACTIVE_RUN_STATES, Role
 
-_LARGEST_ID = 2**31 - 1
-_RUN = f"/exports/<int(max={_LARGEST_ID}):run_id>"
+_RUN = f"/exports/{access.RUN_ID}"
 
 
 def blueprint() -> Blueprint:
@@ -34,7 +33,7 @@ def blueprint() -> Blueprint:
 @needs(Role.VIEWER)
 def status() -> ResponseReturnValue:
     """What is due, what runs, what waits for a person, and what ran."""
-    runtime, partner_id = _runtime(), access.partner()
+    runtime, partner_id = access.runtime(), access.partner()
     try:
         connection.get(runtime, partner_id)
     except NotConnected:
@@ -55,7 +54,7 @@ def status() -> ResponseReturnValue:
 def start() -> ResponseReturnValue:
     """Start export now; a second press while one runs is told so, and starts nothing."""
     try:
-        asked = request_export(_runtime(), access.partner(), actor=access.actor())
+        asked = request_export(access.runtime(), access.partner(), actor=access.actor())
     except RunUnderWay:
         flash("An export is under way already. You see it here; the next one can start when it has ended.", "warn")
     except NotConnected:
@@ -75,7 +74,7 @@ def start() -> ResponseReturnValue:
 @needs(Role.VIEWER)
 def progress(run_id: int) -> ResponseReturnValue:
     """The part of the status page that changes while an export runs; with X-Export-Ended what to say once it has ended."""
-    runtime, partner_id = _runtime(), access.partner()
+    runtime, partner_id = access.runtime(), access.partner()
     try:
         live = _live(runtime, partner_id, run_id)
         run = reports.run_row(runtime, run_id, partner_id=partner_id)
@@ -91,7 +90,7 @@ def cancel(run_id: int) -> ResponseReturnValue:
     """Ask the run to stop before its next write."""
     run = _run_or_404(run_id)
     try:
-        runs.cancel(_runtime(), access.partner(), run.id)
+        runs.cancel(access.runtime(), access.partner(), run.id)
     except UsageError:
         flash(f"Export {run.id} had ended already; nothing was cancelled.", "warn")
     else:
@@ -111,11 +110,6 @@ def _live(runtime: Runtime, partner_id: str, run_id: int | None) -> dict[str, An
 def _run_or_404(run_id: int) -> Run:
     """The run, if it is one of the partner who asks."""
     try:
-        return reports.run_row(_runtime(), run_id, partner_id=access.partner())
+        return reports.run_row(access.runtime(), run_id, partner_id=access.partner())
     except UsageError:
         abort(404)
-
-
-def _runtime() -> Runtime:
-    found: Runtime = current_app.extensions["cwportal"]
-    return found

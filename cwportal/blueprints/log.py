@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from flask import Blueprint, Response, abort, current_app, render_template, request
+from flask import Blueprint, Response, abort, render_template, request
 from flask.typing import ResponseReturnValue
 
 from cwportal.billing.users_file import harmless
@@ -16,12 +16,10 @@ from cwportal.blueprints import access, advice
 from cwportal.blueprints.access import needs
 from cwportal.errors import UsageError
 from cwportal.forms.log import Filter
-from cwportal.runtime import Runtime
 from cwportal.services import log, recordlinks, reports
 from cwportal.vocabulary import ACTIVE_RUN_STATES, Role
 
-_LARGEST_ID = 2**31 - 1
-_RUN = f"/exports/<int(max={_LARGEST_ID}):run_id>"
+_RUN = f"/exports/{access.RUN_ID}"
 _PIECE = 200
 """Rows of a CSV file that are sent at once."""
 
@@ -37,7 +35,7 @@ def blueprint() -> Blueprint:
 @needs(Role.VIEWER)
 def page(run_id: int) -> ResponseReturnValue:
     """Everything one export found and did: findings first."""
-    runtime, partner_id = _runtime(), access.partner()
+    runtime, partner_id = access.runtime(), access.partner()
     form = Filter.of(request.args)
     try:
         shown = log.page(runtime, partner_id, run_id, form.wanted(), request.args.get("page", 1, int))
@@ -59,7 +57,7 @@ def page(run_id: int) -> ResponseReturnValue:
 @needs(Role.VIEWER)
 def as_csv(run_id: int) -> ResponseReturnValue:
     """The log as a CSV file, filtered like the page: UTF-8 with a byte order mark for spreadsheets, and no cell they would calculate."""
-    runtime, partner_id = _runtime(), access.partner()
+    runtime, partner_id = access.runtime(), access.partner()
     try:
         reports.run_row(runtime, run_id, partner_id=partner_id)
     except UsageError:
@@ -88,8 +86,3 @@ def _text(value: object) -> str:
     if value is None:
         return ""
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
-
-
-def _runtime() -> Runtime:
-    found: Runtime = current_app.extensions["cwportal"]
-    return found

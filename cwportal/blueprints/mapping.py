@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from cwportal.blueprints import access, mapping_words, steps
@@ -14,7 +14,6 @@ from cwportal.blueprints.access import needs
 from cwportal.errors import NotConnected
 from cwportal.forms.mapping import MappingForm, was
 from cwportal.jobs.queue import request_refresh
-from cwportal.runtime import Runtime
 from cwportal.services import (
     connection,
     draft,
@@ -73,7 +72,7 @@ def wizard() -> ResponseReturnValue:
 @needs(Role.VIEWER)
 def companies() -> ResponseReturnValue:
     """Companies that fit what is typed, with their agreements, and whether companies are being read now."""
-    runtime, where = _runtime(), _place_or_404()
+    runtime, where = access.runtime(), _place_or_404()
     found = mapping_companies.offers(runtime, where.partner.id, request.args.get("q", ""))
     users = mapping_companies.users(runtime, where, found)
     return {
@@ -95,7 +94,7 @@ def companies() -> ResponseReturnValue:
 
 
 def _show(where: Place, here: str, **more: Any) -> ResponseReturnValue:
-    runtime, query = _runtime(), _query()
+    runtime, query = access.runtime(), _query()
     if request.args.get("confirm"):
         asked = mapping_save.questions(runtime, where, access.actor())
         if asked.questions:
@@ -123,7 +122,7 @@ def _show(where: Place, here: str, **more: Any) -> ResponseReturnValue:
 
 
 def _press(where: Place, here: str) -> ResponseReturnValue:
-    runtime, actor, form = _runtime(), access.actor(), MappingForm()
+    runtime, actor, form = access.runtime(), access.actor(), MappingForm()
     query = _next(form)
     do = form.do.data or ""
     if do != "refresh":
@@ -146,7 +145,7 @@ def _press(where: Place, here: str) -> ResponseReturnValue:
 
 
 def _save(where: Place, here: str, query: Query, form: MappingForm, *, finish: bool) -> ResponseReturnValue:
-    done = mapping_save.save(_runtime(), where, access.actor(), answer=form.answer.data or "")
+    done = mapping_save.save(access.runtime(), where, access.actor(), answer=form.answer.data or "")
     if done.questions:
         return _back(here, query, confirm=1, then="finish" if finish else None)
     if done.saved:
@@ -163,7 +162,7 @@ def _save(where: Place, here: str, query: Query, form: MappingForm, *, finish: b
 
 
 def _bulk(where: Place, form: MappingForm, query: Query) -> None:
-    runtime, actor = _runtime(), access.actor()
+    runtime, actor = access.runtime(), access.actor()
     try:
         action = Bulk(form.bulk.data or "")
     except ValueError:
@@ -186,7 +185,7 @@ def _bulk(where: Place, form: MappingForm, query: Query) -> None:
 
 
 def _refresh(where: Place) -> None:
-    waits = request_refresh(_runtime(), where.partner.id)
+    waits = request_refresh(access.runtime(), where.partner.id)
     if waits is None:
         flash("Companies and agreements are being read from ConnectWise.", "ok")
     else:
@@ -197,7 +196,7 @@ def _refresh(where: Place) -> None:
 
 def _keep_fresh(where: Place) -> None:
     """Have companies read again when they are old."""
-    runtime = _runtime()
+    runtime = access.runtime()
     if _is_old(mapping_page.standing(runtime, where), runtime.clock()):
         request_refresh(runtime, where.partner.id)
 
@@ -257,19 +256,14 @@ def _were(count: int) -> str:
 
 def _is_active() -> bool:
     try:
-        connection.get(_runtime(), access.partner())
+        connection.get(access.runtime(), access.partner())
     except NotConnected:
         return False
     return True
 
 
 def _place_or_404() -> Place:
-    where = mapping_facts.place(_runtime(), access.partner())
+    where = mapping_facts.place(access.runtime(), access.partner())
     if where is None:
         abort(404)
     return where
-
-
-def _runtime() -> Runtime:
-    found: Runtime = current_app.extensions["cwportal"]
-    return found

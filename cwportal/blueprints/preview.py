@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from cwportal.blueprints import access, advice, preview_words
@@ -14,12 +14,10 @@ from cwportal.errors import NotConnected, RunUnderWay, UsageError
 from cwportal.forms.preview import Choose, Decide, Typed
 from cwportal.jobs.queue import request_export, request_preview
 from cwportal.models import Run
-from cwportal.runtime import Runtime
 from cwportal.services import approvals, connection, decisions, history, previews, rejections, reports
 from cwportal.vocabulary import ACTIVE_RUN_STATES, Role, Trigger
 
-_LARGEST_ID = 2**31 - 1
-_RUN = f"/preview/<int(max={_LARGEST_ID}):run_id>"
+_RUN = f"/preview/{access.RUN_ID}"
 
 
 def blueprint() -> Blueprint:
@@ -38,7 +36,7 @@ def blueprint() -> Blueprint:
 @needs(Role.VIEWER)
 def latest() -> ResponseReturnValue:
     """The newest preview, or the plan of the newest export; a page that says how to make one where there is neither."""
-    runtime, partner_id = _runtime(), access.partner()
+    runtime, partner_id = access.runtime(), access.partner()
     try:
         connection.get(runtime, partner_id)
     except NotConnected:
@@ -52,7 +50,7 @@ def latest() -> ResponseReturnValue:
 @needs(Role.BILLING)
 def start() -> ResponseReturnValue:
     """Make a new preview; where one is being made already, show that."""
-    runtime, partner_id = _runtime(), access.partner()
+    runtime, partner_id = access.runtime(), access.partner()
     try:
         asked = request_preview(runtime, partner_id, actor=access.actor())
     except RunUnderWay:
@@ -91,7 +89,7 @@ def progress(run_id: int) -> ResponseReturnValue:
 def approve(run_id: int) -> ResponseReturnValue:
     """Export exactly the plans that were shown."""
     run = _run_or_404(run_id)
-    runtime, partner_id, form = _runtime(), access.partner(), Choose()
+    runtime, partner_id, form = access.runtime(), access.partner(), Choose()
     try:
         approval = approvals.approve(runtime, partner_id, run.id, form.accounts(), shown=form.shown())
         asked = request_export(runtime, partner_id, actor=access.actor(), approval=approval)
@@ -126,7 +124,7 @@ def approve(run_id: int) -> ResponseReturnValue:
 def reject(run_id: int) -> ResponseReturnValue:
     """Leave plans unwritten, or take that back."""
     run = _run_or_404(run_id)
-    runtime, partner_id, form = _runtime(), access.partner(), Choose()
+    runtime, partner_id, form = access.runtime(), access.partner(), Choose()
     if form.take_back.data:
         taken = rejections.take_back(runtime, partner_id, [form.take_back.data], actor=access.actor())
         flash("The rejection was taken back." if taken else "It was not rejected any more.", "ok" if taken else "warn")
@@ -155,7 +153,7 @@ def decide(run_id: int) -> ResponseReturnValue:
         return _back(form, run.id)
     answers = {line: one.words for line, one in typed.items()}
     try:
-        decisions.decide_all(_runtime(), access.partner(), account_id, answers, actor=access.actor())
+        decisions.decide_all(access.runtime(), access.partner(), account_id, answers, actor=access.actor())
     except decisions.Refused as error:
         return _page(run.id, wrong=(account_id, typed, error.problems))
     except (UsageError, NotConnected) as error:
@@ -173,7 +171,7 @@ def _page(
     run_id: int, *, wrong: tuple[str, Mapping[int, Typed], Mapping[int, str]] | None = None
 ) -> ResponseReturnValue:
     run = _run_or_404(run_id)
-    runtime, partner_id = _runtime(), access.partner()
+    runtime, partner_id = access.runtime(), access.partner()
     partner = runtime.source.partner(partner_id)
     if run.state in ACTIVE_RUN_STATES and run.trigger != Trigger.PREVIEW:
         return redirect(url_for("cwportal.exports.status"), 303)
@@ -206,12 +204,12 @@ def _page(
 
 def _far(run: Run) -> dict[str, Any]:
     """What the live part shows."""
-    _, far = history.progress(_runtime(), access.partner(), run.id)
+    _, far = history.progress(access.runtime(), access.partner(), run.id)
     return {
         "run": run,
         "far": far,
-        "now": _runtime().clock(),
-        "partner": _runtime().source.partner(access.partner()),
+        "now": access.runtime().clock(),
+        "partner": access.runtime().source.partner(access.partner()),
     }
 
 
@@ -231,11 +229,6 @@ def _where(account_id: str = "") -> dict[str, Any]:
 def _run_or_404(run_id: int) -> Run:
     """The run, if it is one of the partner who asks."""
     try:
-        return reports.run_row(_runtime(), run_id, partner_id=access.partner())
+        return reports.run_row(access.runtime(), run_id, partner_id=access.partner())
     except UsageError:
         abort(404)
-
-
-def _runtime() -> Runtime:
-    found: Runtime = current_app.extensions["cwportal"]
-    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from cwportal.blueprints import access, schedule, steps
@@ -36,7 +36,7 @@ def blueprint() -> Blueprint:
 @needs(Role.VIEWER)
 def page() -> ResponseReturnValue:
     """The tab: everybody looks, administrators change."""
-    runtime, partner_id = _runtime(), access.partner()
+    runtime, partner_id = access.runtime(), access.partner()
     try:
         connection.get(runtime, partner_id)
     except NotConnected:
@@ -65,7 +65,7 @@ def page() -> ResponseReturnValue:
 @needs(Role.ADMIN)
 def wizard() -> ResponseReturnValue:
     """Step 2."""
-    runtime, partner_id = _runtime(), access.partner()
+    runtime, partner_id = access.runtime(), access.partner()
     try:
         kept = steps.opened(draft.SETTINGS)
         if request.method == "GET":
@@ -138,7 +138,7 @@ def _step(
 
 
 def _shown(typed: Mapping[str, str | list[str]], problems: Mapping[str, str]) -> dict[str, Any]:
-    around = settings_page.surroundings(_runtime(), access.partner())
+    around = settings_page.surroundings(access.runtime(), access.partner())
     return {
         "typed": typed,
         "problems": problems,
@@ -161,7 +161,7 @@ def _upcoming(typed: Mapping[str, str | list[str]]) -> schedule.Upcoming | None:
     if parsed.problems:
         return None
     chosen = Chosen(**parsed.values)
-    return schedule.upcoming(chosen, upcoming.starts(chosen, _runtime().clock()))
+    return schedule.upcoming(chosen, upcoming.starts(chosen, access.runtime().clock()))
 
 
 def _typed(chosen: Chosen) -> Typed:
@@ -213,8 +213,3 @@ def _flash_saved(runtime: Runtime, before: Chosen, after: Chosen) -> None:
     flash(f"Settings were saved. {schedule.sentence(after, upcoming.starts(after, runtime.clock(), 1))}", "ok")
     if settings_page.surroundings(runtime, access.partner()).running:
         flash("The export under way goes on with the former settings; these hold from the next one.", "warn")
-
-
-def _runtime() -> Runtime:
-    found: Runtime = current_app.extensions["cwportal"]
-    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from cwportal.blueprints import access, steps, trouble
@@ -38,7 +38,7 @@ def blueprint() -> Blueprint:
 @needs(Role.VIEWER)
 def entry() -> ResponseReturnValue:
     """What the integration does and what it needs, as long as there is no connection."""
-    runtime, partner_id = _runtime(), access.partner()
+    runtime, partner_id = access.runtime(), access.partner()
     if _is_connected(runtime, partner_id):
         return redirect(url_for("cwportal.exports.status"), 303)
     kept = draft.get(runtime, partner_id)
@@ -56,7 +56,7 @@ def entry() -> ResponseReturnValue:
 @needs(Role.ADMIN)
 def begin() -> ResponseReturnValue:
     """Get started, go on, or start over."""
-    runtime, partner_id = _runtime(), access.partner()
+    runtime, partner_id = access.runtime(), access.partner()
     try:
         if request.form.get("over") == "yes":
             draft.start_over(runtime, partner_id, actor=access.actor())
@@ -74,7 +74,7 @@ def begin() -> ResponseReturnValue:
 @needs(Role.ADMIN)
 def step_one() -> ResponseReturnValue:  # noqa: PLR0911 - one for every way it can end
     """Site, company ID and keys: kept as typed, tested, and the rights of the API member shown."""
-    runtime, partner_id = _runtime(), access.partner()
+    runtime, partner_id = access.runtime(), access.partner()
     kept = steps.opened(draft.CREDENTIALS)
     if request.method == "GET":
         return _step_one(kept, CredentialsForm(formdata=None, obj=kept, kept=kept.has_private_key))
@@ -102,7 +102,7 @@ def step_one() -> ResponseReturnValue:  # noqa: PLR0911 - one for every way it c
 @needs(Role.ADMIN)
 def finish() -> ResponseReturnValue:
     """Everything becomes active at once; the first thing to see is a preview."""
-    runtime, partner_id = _runtime(), access.partner()
+    runtime, partner_id = access.runtime(), access.partner()
     try:
         draft.finish(runtime, partner_id, actor=access.actor())
     except (draft.Connected, draft.NotBegun) as error:
@@ -132,7 +132,7 @@ def finish() -> ResponseReturnValue:
 
 def _test(kept: Draft, form: CredentialsForm) -> ResponseReturnValue:
     """Ask ConnectWise. What it accepts becomes the connection that Finish makes active."""
-    runtime, partner_id = _runtime(), access.partner()
+    runtime, partner_id = access.runtime(), access.partner()
     try:
         now = runtime.clock()
         if kept.not_before and kept.not_before > now:
@@ -172,7 +172,7 @@ def _step_one(
     kept: Draft, form: CredentialsForm, *, error: ConnectWiseError | None = None, outdated: str = ""
 ) -> ResponseReturnValue:
     """The page, with what is wrong."""
-    runtime, partner_id = _runtime(), access.partner()
+    runtime, partner_id = access.runtime(), access.partner()
     partner = runtime.source.partner(partner_id)
     form.version.data = str(kept.version)
     row = _connection(runtime, partner_id) if kept.tested else None
@@ -216,8 +216,3 @@ def _connection(runtime: Runtime, partner_id: str) -> Connection | None:
 def _is_connected(runtime: Runtime, partner_id: str) -> bool:
     row = _connection(runtime, partner_id)
     return row is not None and row.active
-
-
-def _runtime() -> Runtime:
-    found: Runtime = current_app.extensions["cwportal"]
-    return found

@@ -33,7 +33,9 @@ _FIELDS = {
 @click.option("--product-type", metavar="ID", help="Type of products that are created; empty: one under our name.")
 @click.option("--product-subcategory", metavar="ID", help="Their subcategory; empty: one under our name.")
 @click.option("--limit-ended", metavar="PERCENT", help="Lines that may end without approval; empty for the default.")
-@click.option("--limit-ended-all", metavar="PERCENT", help="Of all accounts together, if another one than --limit-ended.")
+@click.option(
+    "--limit-ended-all", metavar="PERCENT", help="Of all accounts together, if another one than --limit-ended."
+)
 @click.option(
     "--limit-change", metavar="PERCENT", help="Change of the monthly total without approval; empty for the default."
 )
@@ -47,9 +49,7 @@ def settings(partner: str, **given: str | None) -> None:
     changes = {_FIELDS.get(name, name): text for name, text in given.items() if text is not None}
     chosen = service.update(ready, partner, changes, actor=actor()) if changes else service.get(ready, partner)
     values = {name: getattr(chosen, _FIELDS.get(name, name)) for name in given}
-    rows = [
-        (name.replace("_", "-"), "not set" if value is None else as_text(value)) for name, value in values.items()
-    ]
+    rows = [(name.replace("_", "-"), "not set" if value is None else as_text(value)) for name, value in values.items()]
     say(table(("setting", "value"), rows))
     for sentence in service.notes(chosen) if changes else ():
         note(f"Warning: {sentence}")

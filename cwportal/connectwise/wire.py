@@ -49,7 +49,11 @@ class _GuardedAdapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = self._guarded
 
     def get_connection_with_tls_context(
-        self, request: PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None  # noqa: ARG002
+        self,
+        request: PreparedRequest,
+        verify: Any,
+        proxies: Any = None,  # noqa: ARG002
+        cert: Any = None,
     ) -> Any:
         """The pool of the request's host; its address is taken apart, and its authorities are looked for, only once."""
         origin = _origin(request.url or "")
@@ -187,7 +191,9 @@ class Wire:
         if body is not None or method != "GET":
             request.headers["Content-Length"] = str(len(body or b""))
         request.body = body  # type: ignore[assignment]
-        with line.adapter.send(request, stream=True, timeout=(self._timeout, self._timeout), verify=self._verify) as response:
+        with line.adapter.send(
+            request, stream=True, timeout=(self._timeout, self._timeout), verify=self._verify
+        ) as response:
             content = self._content(response, line.budget)
         if self._scrub is not None and response.status_code >= 300:
             content = self._scrub(content)

@@ -221,7 +221,7 @@ def approve(
         _refuse_twice(session, run, chosen)
         products = session.scalars(
             select(RunChange).where(
-                RunChange.run_id == run.id, RunChange.kind == Kind.PRODUCT, RunChange.outcome == Outcome.PLANNED
+                RunChange.run_id == run.id, RunChange.kind == Kind.PRODUCT, RunChange.outcome != Outcome.APPLIED
             )
         )
         seen = sorted(change_digest(change_of(change)) for change in products)

@@ -118,6 +118,7 @@ def conclude(
         end = state or run_state(states.values(), wrote=wrote, partner_held=bool(held), stopped=error is not None)
         if lease.preview and error is None and end is RunState.FAILED:
             end = RunState.PARTIAL  # it was made, and shows what is blocked
+        unmade = lease.preview and end in (RunState.FAILED, RunState.CANCELLED)
         runs.finish(
             session,
             runtime,
@@ -128,6 +129,7 @@ def conclude(
             findings=[finding_json(finding) for finding in held],
             requests=Run.requests + requests,
             error=error,
+            **({"planned_at": None} if unmade else {}),
         )
         deed = "preview_ended" if lease.preview else "export_ended"
         audit.record(session, runtime, lease.partner_id, f"run {lease.run_id}", deed, state=end, **counts)

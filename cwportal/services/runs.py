@@ -194,6 +194,7 @@ def _give_up(session: Session, runtime: Runtime, preview: Run, now: datetime) ->
     preview.state = RunState.FAILED
     preview.error = "The preview was interrupted; make a new one."
     preview.finished_at = now
+    preview.planned_at = None  # its end was never written, nor what limits of the whole run hold: nothing to approve
     preview.lease = None
     session.flush()
 

@@ -21,12 +21,12 @@ def plan(context: click.Context, partner: str, as_json: bool) -> None:
     cannot be exported because of an error.
     """
     from cwportal.commands import planview
-    from cwportal.services import exports, reports
+    from cwportal.services import plans, reports
 
     ready = runtime()
     ready.source.partner(partner)
     with progress() as show:
-        found = exports.preview(ready, partner, progress=show)
+        found = plans.preview(ready, partner, progress=show)
     if as_json:
         print_json(reports.plan_json(found))
     else:

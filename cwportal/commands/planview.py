@@ -10,7 +10,7 @@ from cwportal.commands import findingsview, words
 from cwportal.commands.out import Paint
 from cwportal.commands.text import cell
 from cwportal.services import reports
-from cwportal.services.exports import PartnerPlan
+from cwportal.services.plans import PartnerPlan
 from cwportal.vocabulary import Action, PlanState
 
 

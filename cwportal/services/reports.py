@@ -16,8 +16,8 @@ from cwportal.models import Run, RunAccount, RunChange
 from cwportal.runtime import Runtime
 from cwportal.services import found, ledger, outcome, runs
 from cwportal.services.apply.store import finding_json
-from cwportal.services.exports import PartnerPlan
 from cwportal.services.found import Found
+from cwportal.services.plans import PartnerPlan
 from cwportal.vocabulary import Trigger
 
 _FINDING = ("code", "severity", "message", "part_number", "addition_id", "amount")

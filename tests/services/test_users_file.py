@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from cwportal.models import LedgerDocument, RunChange
 from cwportal.portal import User
-from cwportal.services import exports
+from cwportal.services import plans
 from cwportal.services.planning import users
 from tests.support.portal import PARTNER, charge
 from tests.support.world import KEYS, World, group
@@ -336,6 +336,6 @@ def test_the_users_are_never_in_memory_at_once(world: World, agreement: int, mon
 
 def test_preview_of_users_writes_nothing(world: World, agreement: int) -> None:
     world.clear_journal()
-    exports.preview(world.runtime, PARTNER)
+    plans.preview(world.runtime, PARTNER)
     assert world.writes() == []
     assert files(world, agreement) == []

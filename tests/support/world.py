@@ -12,7 +12,7 @@ from cwportal.config import Config
 from cwportal.db import Base, Database
 from cwportal.runtime import Runtime
 from cwportal.sandbox import Sandbox
-from cwportal.services import connection, decisions, exports, mapping, settings
+from cwportal.services import connection, decisions, exports, mapping, plans, settings
 from tests.support.clock import ScaledClock
 from tests.support.portal import PARTNER, MemorySource
 
@@ -105,9 +105,9 @@ class World:
             lines.append(f"{account_id},{company},{agreement_id},{'yes' if export else 'no'}")
         mapping.import_file(self.runtime, PARTNER, "\n".join(lines), actor="test")
 
-    def plan(self) -> exports.PartnerPlan:
+    def plan(self) -> plans.PartnerPlan:
         """As `cwportal plan`."""
-        return exports.preview(self.runtime, PARTNER)
+        return plans.preview(self.runtime, PARTNER)
 
     def export(self, *, approve: bool = False) -> dict[str, Any]:
         """As `cwportal export --json`."""

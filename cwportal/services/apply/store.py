@@ -253,3 +253,12 @@ def keep_newest_preview(runtime: Runtime, partner_id: str) -> None:
             session.execute(delete(RunAccount).where(RunAccount.run_id.in_(ids)))
     except SQLAlchemyError:
         _log.warning("Older previews of partner %s stay for now.", partner_id, exc_info=True)
+
+
+def first_needs(plans: Iterable[AccountPlan]) -> dict[str, str]:
+    """Part number -> the first account whose plan needs its product."""
+    first: dict[str, str] = {}
+    for plan in plans:
+        for part_number in plan.products:
+            first.setdefault(part_number, plan.account_id)
+    return first

@@ -17,6 +17,8 @@ View = TypeVar("View", bound=Callable[..., ResponseReturnValue])
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _ROLE = "cwportal_role"
+_LARGEST = 1 << 20
+"""Bytes of a form; none of our pages takes files."""
 
 RUN_ID = f"<int(max={2**31 - 1}):run_id>"
 """A run in an address; no larger than PostgreSQL's integers."""
@@ -47,6 +49,7 @@ def needs(role: Role) -> Callable[[View], View]:
 
 def guard(access: Access) -> ResponseReturnValue | None:
     """Before every view: signed in, the role, and for what changes something our token. Leaves partner and actor for the view."""
+    request.max_content_length = min(request.max_content_length or _LARGEST, _LARGEST)
     partner_id = access.partner_of()
     if partner_id is None:
         return _sign_in()

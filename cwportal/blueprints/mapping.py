@@ -56,6 +56,7 @@ def page() -> ResponseReturnValue:
     if request.method == "POST" and not access.may(Role.BILLING):
         abort(403)
     if not _is_active():
+        steps.say_if_lost()
         return redirect(url_for(ENTRY), 303)
     where = _place_or_404()
     return _press(where, TAB) if request.method == "POST" else _show(where, TAB)
@@ -105,6 +106,7 @@ def _show(where: Place, here: str, **more: Any) -> ResponseReturnValue:
                 here=here,
                 words=mapping_words,
                 then=request.args.get("then", ""),
+                place=where.token,
                 **more,
             )
     shown = mapping_page.page(runtime, where, access.actor(), query)
@@ -132,6 +134,13 @@ def _press(where: Place, here: str) -> ResponseReturnValue:
     if do == "discard":
         mapping_draft.discard(runtime, where, actor)
         flash("What was not saved is discarded.", "ok")
+        return _back(here, query)
+    if form.at_place.data != where.token:
+        flash(
+            "What you typed was not kept: the page was loaded before the connection was changed to another ConnectWise, where the same "
+            "numbers mean other companies and agreements. Choose again below.",
+            "bad",
+        )
         return _back(here, query)
     everything = mapping_facts.known(runtime, where)
     mapping_draft.absorb(runtime, where, actor, form.rows(), everything, knowingly=do in ("save", "finish"))

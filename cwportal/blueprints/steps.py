@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import abort, current_app, flash, redirect, url_for
+from flask import abort, current_app, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from cwportal.blueprints import access
@@ -60,11 +60,18 @@ def opened(step: int) -> Draft:
     runtime: Runtime = current_app.extensions["cwportal"]
     kept = draft.get(runtime, access.partner())
     if kept is None:
+        say_if_lost()
         abort(redirect(url_for(ENTRY), 303))
     if not kept.may_open(step):
         flash(f"Step {kept.resume}, {label(kept.resume)}, comes first.", "warn")
         abort(redirect(address(kept.resume), 303))
     return kept
+
+
+def say_if_lost() -> None:
+    """To somebody whose form came after the wizard, or the connection, had ended."""
+    if request.method == "POST":
+        flash("What you typed was not kept: somebody else has connected or disconnected ConnectWise meanwhile.", "warn")
 
 
 def away(error: draft.Connected | draft.NotBegun) -> ResponseReturnValue:

@@ -24,12 +24,16 @@ BULK = (
 
 
 class MappingForm(Press):
-    """`at_…`: the page that was shown. `show`, `sort`, `page`, `do`: the button that was pressed. `q`: the words to search for."""
+    """`at_…`: the page that was shown. `show`, `sort`, `page`, `do`: the button that was pressed. `q`: the words to search for.
+
+    `at_place`: the partner and ConnectWise whose ids the rows bear.
+    """
 
     at_show = StringField()
     at_sort = StringField()
     at_page = StringField()
     at_q = StringField()
+    at_place = StringField()
     show = StringField()
     sort = StringField()
     page = StringField()
@@ -75,12 +79,13 @@ def was(fields: Fields, seen: str, draft: str) -> str:
 def _was(text: str) -> tuple[Fields, str, str] | None:
     try:
         data: Any = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(data, list) or len(data) != 7 or not all(isinstance(data[at], str) for at in (0, 1, 2, 5, 6)):
         return None
-    return Fields(data[0], data[1], data[2], bool(data[3]), bool(data[4])), data[5][:400], data[6][:800]
+    text, company, agreement, seen, draft = (_clean(data[at], 800) for at in (0, 1, 2, 5, 6))
+    return Fields(text[:LONGEST_TEXT], company, agreement, bool(data[3]), bool(data[4])), seen[:400], draft
 
 
-def _clean(text: str) -> str:
-    return text.replace("\x00", "")[:LONGEST_TEXT]
+def _clean(text: str, longest: int = LONGEST_TEXT) -> str:
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()[:longest]

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from cwportal.config import LONGEST_WAIT
 from cwportal.connectwise.protocol import Credentials
@@ -53,7 +54,7 @@ def connect(
     runtime.source.partner(partner_id)
     proven = credentials.prove(runtime, Typed(site, company_id, public_key, private_key))
     with runtime.database.write() as session:
-        credentials.keep(session, runtime, partner_id, proven, active=True)
+        credentials.keep(session, runtime, partner_id, proven, active=True, actor=actor)
         audit.record(session, runtime, partner_id, actor, "connect", site=proven.site, company_id=proven.company_id)
     return Connected(proven.site, proven.company_id, proven.companies, proven.rights)
 
@@ -97,7 +98,8 @@ def open_client(
 
     def remember(codebase: str) -> None:
         with runtime.database.write() as session:
-            session.execute(update(Connection).where(Connection.partner_id == partner_id).values(codebase=codebase))
+            here = (Connection.partner_id == partner_id, Connection.tenant == row.tenant)
+            session.execute(update(Connection).where(*here).values(codebase=codebase))
 
     endpoint = parse_site(row.site, runtime.config.allowed_sites).endpoint(row.codebase)
     gate = ConnectionGate(runtime, partner_id, LONGEST_WAIT if patience is None else patience)
@@ -109,6 +111,15 @@ def tenants_in_use(runtime: Runtime, partner_id: str) -> str | None:
     """The tenant of the partner's connection, also of one in the wizard; None where there is none."""
     with runtime.database.read() as session:
         return session.scalar(select(Connection.tenant).where(Connection.partner_id == partner_id))
+
+
+def hold(session: Session, partner_id: str, tenant: str) -> None:
+    """Keep the partner connected to this ConnectWise until the transaction ends. NotConnected if it is not any more."""
+    row = session.get(Connection, partner_id, with_for_update=True)
+    if row is None:
+        raise NotConnected("ConnectWise was disconnected in the meantime.")
+    if row.tenant != tenant:
+        raise NotConnected("The connection was changed to another ConnectWise in the meantime.")
 
 
 def where(site: str, company_id: str) -> str:

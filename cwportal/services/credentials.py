@@ -19,8 +19,9 @@ from cwportal.connectwise.rights import RightRow, check_rights
 from cwportal.connectwise.session import TRIES, Transport, company_info
 from cwportal.connectwise.site import Site, parse_site
 from cwportal.errors import UsageError
-from cwportal.models import Connection, Draft, Mapping, Settings
+from cwportal.models import Connection, Draft, Mapping
 from cwportal.runtime import Runtime
+from cwportal.services import settings
 from cwportal.services.secrets import Keyring
 
 MISSING = "missing"
@@ -133,7 +134,9 @@ def prove(runtime: Runtime, typed: Typed, *, gate: Gate | None = None, patience:
     )
 
 
-def keep(session: Session, runtime: Runtime, partner_id: str, proven: Proven, *, active: bool) -> str | None:
+def keep(
+    session: Session, runtime: Runtime, partner_id: str, proven: Proven, *, active: bool, actor: str
+) -> str | None:
     """Make them the partner's connection. Returns the tenant it had before, None if there was no connection.
 
     Where that was another ConnectWise, what belongs to it is let go: Export marks, and the choices whose ids mean nothing here.
@@ -146,7 +149,7 @@ def keep(session: Session, runtime: Runtime, partner_id: str, proven: Proven, *,
         row = Connection(partner_id=partner_id, not_before=None)
     elif before != proven.tenant:
         row.not_before = None
-        forget_choices_of_others(session, partner_id, proven.tenant)
+        forget_choices_of_others(session, runtime, partner_id, proven.tenant, actor=actor)
     row.connected_at = now
     row.tenant = proven.tenant
     row.site = proven.site
@@ -165,16 +168,12 @@ def keep(session: Session, runtime: Runtime, partner_id: str, proven: Proven, *,
     return before
 
 
-def forget_choices_of_others(session: Session, partner_id: str, tenant: str) -> None:
+def forget_choices_of_others(session: Session, runtime: Runtime, partner_id: str, tenant: str, *, actor: str) -> None:
     """Let go what only means something in another ConnectWise: Export marks of its mapping, ids among the settings."""
     session.execute(
         update(Mapping).where(Mapping.partner_id == partner_id, Mapping.tenant != tenant).values(export=False)
     )
-    session.execute(
-        update(Settings)
-        .where(Settings.partner_id == partner_id)
-        .values(agreement_type_id=None, product_type_id=None, product_category_id=None, product_subcategory_id=None)
-    )
+    settings.forget_numbers(session, runtime, partner_id, actor=actor)
 
 
 def stored(rights: tuple[RightRow, ...]) -> dict[str, str]:

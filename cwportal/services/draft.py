@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import secrets
+from collections.abc import Mapping as Given
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from cwportal.errors import UsageError
-from cwportal.models import Connection
+from cwportal.models import Connection, Mapping, MappingDraft
 from cwportal.models import Draft as Row
 from cwportal.runtime import Runtime
 from cwportal.services import audit, credentials, settings, settings_typed
@@ -63,7 +64,7 @@ class Draft:
     public_key: str
     has_private_key: bool
     tested: bool
-    settings: Mapping[str, Any]
+    settings: Given[str, Any]
     not_before: datetime | None
     changed_at: datetime
     changed_by: str
@@ -94,7 +95,7 @@ def begin(runtime: Runtime, partner_id: str, *, actor: str) -> Draft:
         if row is None:
             row = Row(
                 partner_id=partner_id,
-                version=0,
+                version=secrets.randbelow(10**8),  # a page of a former draft must not pass for one of this
                 step=CREDENTIALS,
                 site="",
                 company_id="",
@@ -112,13 +113,17 @@ def begin(runtime: Runtime, partner_id: str, *, actor: str) -> Draft:
 
 
 def start_over(runtime: Runtime, partner_id: str, *, actor: str) -> None:
-    """Forget everything that was typed, also the keys; an active connection is left alone."""
+    """Forget everything that was typed, also the keys, and switch Export off; an active connection is left alone."""
     with runtime.database.write() as session:
         row = session.get(Row, partner_id, with_for_update=True)
         if row is None:
             return
         session.delete(row)
-        session.execute(delete(Connection).where(Connection.partner_id == partner_id, Connection.active.is_(False)))
+        connection = session.get(Connection, partner_id, with_for_update=True)
+        if connection is not None and not connection.active:
+            session.delete(connection)
+            session.execute(update(Mapping).where(Mapping.partner_id == partner_id).values(export=False))
+            session.execute(delete(MappingDraft).where(MappingDraft.partner_id == partner_id))
         audit.record(session, runtime, partner_id, actor, "wizard_started_over")
 
 
@@ -166,7 +171,7 @@ def accept(runtime: Runtime, partner_id: str, proven: Proven, *, version: int, a
     """
     with runtime.database.write() as session:
         row = _locked(session, partner_id, version)
-        before = credentials.keep(session, runtime, partner_id, proven, active=False)
+        before = credentials.keep(session, runtime, partner_id, proven, active=False, actor=actor)
         moved = before is not None and before != proven.tenant
         if moved:
             row.settings = {name: value for name, value in row.settings.items() if name not in _OF_ONE_CONNECTWISE}
@@ -191,7 +196,7 @@ def leave_alone(runtime: Runtime, partner_id: str, seconds: float) -> None:
 def keep_settings(
     runtime: Runtime,
     partner_id: str,
-    given: Mapping[str, str | list[str]],
+    given: Given[str, str | list[str]],
     *,
     actor: str,
     version: int | None = None,

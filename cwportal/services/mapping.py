@@ -15,7 +15,7 @@ from cwportal.connectwise.records import Agreement, Company
 from cwportal.errors import BadFile, UsageError
 from cwportal.models import Mapping
 from cwportal.runtime import Runtime
-from cwportal.services import audit
+from cwportal.services import audit, connection
 from cwportal.services.connection import Client, open_client
 from cwportal.services.mapping_file import COLUMNS, NAME_COLUMNS, NEW, Line, lines_of
 
@@ -202,6 +202,7 @@ def _save(runtime: Runtime, partner_id: str, client: Client, chosen: list[_Chose
 def _write(
     session: Session, runtime: Runtime, partner_id: str, tenant: str, chosen: list[_Chosen], actor: str
 ) -> Imported:
+    connection.hold(session, partner_id, tenant)
     named = {item.line.account_id for item in chosen}
     mine = select(Mapping).where(Mapping.partner_id == partner_id).order_by(Mapping.account_id)
     rows = {

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from cwportal.billing.choosable import agreement_reasons, company_reasons
 from cwportal.connectwise.errors import Forbidden
 from cwportal.connectwise.records import Agreement, Company
+from cwportal.errors import NotConnected
 from cwportal.runtime import Runtime
 from cwportal.services.connection import Client, open_client
 from cwportal.services.mapping_facts import Known, Place
@@ -49,6 +50,8 @@ def against_connectwise(
     if not asked:
         return names
     with open_client(runtime, where.partner.id, draft=True, patience=_PATIENCE) as client:
+        if client.tenant != where.tenant:
+            raise NotConnected("The connection was changed to another ConnectWise in the meantime.")
         companies = client.read.companies(sorted({one.company for one in asked.values() if one.company}))
         agreements = client.read.agreements(sorted({one.agreement for one in asked.values() if one.agreement}))
         options = billing_options(client) if agreements else {}

@@ -186,12 +186,12 @@ def _typed(row: Sent, before: Typed | None, seen: str) -> Typed:
     if now.agreement == NEW_COMPANY:
         return Typed(Choice(new_company=True, new_agreement=True, export=now.export), seen=seen)
     text = " ".join(now.text.split())
-    if now.company != was.company and now.company.isascii() and now.company.isdigit():
-        company = int(now.company) if int(now.company) <= choices.LARGEST_ID else None
+    if now.company != was.company and _number(now.company) is not None:
+        company = _number(now.company)
     elif now.company == OTHER or text != was.text or not text:
         company = None
     else:
-        company = int(was.company) if was.company.isdigit() and int(was.company) <= choices.LARGEST_ID else None
+        company = _number(was.company)
     if company is None:
         if not text:  # emptied: unmapped, so no longer exported
             return Typed(Choice(export=now.export and not was.text), seen=seen)
@@ -200,15 +200,20 @@ def _typed(row: Sent, before: Typed | None, seen: str) -> Typed:
         return Typed(Choice(export=now.export), text, seen, candidates=kept)
     moved = str(company) != was.company
     agreement = "" if moved and now.agreement == was.agreement else now.agreement
-    chosen = int(agreement) if agreement.isascii() and agreement.isdigit() else None
     choice = Choice(
         company=company,
-        agreement=chosen if chosen is None or chosen <= choices.LARGEST_ID else None,
+        agreement=_number(agreement),
         new_agreement=agreement == NEW,
         export=now.export,
         per_cycle=now.per_cycle and (agreement == was.agreement or not was.per_cycle),
     )
     return Typed(choice, text, seen)
+
+
+def _number(text: str) -> int | None:
+    """An id of ConnectWise, None for anything else."""
+    fits = text.isascii() and text.isdigit() and len(text) <= len(str(choices.LARGEST_ID))
+    return int(text) if fits and int(text) <= choices.LARGEST_ID else None
 
 
 def _checked(

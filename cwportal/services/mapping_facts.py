@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -41,6 +42,11 @@ class Place:
     tenant: str
     today: date
     zone: str
+
+    @property
+    def token(self) -> str:
+        """Says to which partner and ConnectWise a form belongs: ids in it mean nothing elsewhere."""
+        return hashlib.sha256(f"{self.partner.id}\n{self.tenant}".encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from cwportal.errors import CWPortalError
+from cwportal.errors import CWPortalError, NotConnected
 from cwportal.models import LedgerAddition
 from cwportal.models import Mapping as MappingRow
 from cwportal.runtime import Runtime
-from cwportal.services import audit, mapping_check, mapping_draft, mapping_facts
+from cwportal.services import audit, connection, mapping_check, mapping_draft, mapping_facts
 from cwportal.services.mapping_check import Names
 from cwportal.services.mapping_facts import Known, Place
 from cwportal.services.mapping_row import Choice, Typed, saved
@@ -79,6 +79,8 @@ def save(runtime: Runtime, where: Place, actor: str, *, answer: str = "") -> Res
         try:
             with runtime.database.write() as session:
                 return _write(session, runtime, where, actor, everything, wanted, dict(problems), names)
+        except NotConnected as error:
+            return Result(kept=len(wanted), unreachable=str(error))
         except (
             IntegrityError
         ):  # another partner took one of the agreements at the same moment; now it is there to be seen
@@ -172,6 +174,7 @@ def _write(
     problems: dict[str, str],
     names: Names,
 ) -> Result:
+    connection.hold(session, where.partner.id, where.tenant)
     mine = select(MappingRow).where(MappingRow.partner_id == where.partner.id).order_by(MappingRow.account_id)
     rows = {row.account_id: row for row in session.scalars(mine.with_for_update())}
     before = {key: saved(row, where.tenant) for key, row in rows.items()}

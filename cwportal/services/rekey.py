@@ -118,7 +118,7 @@ def change(
         _same_version(present, version)
         if moved:
             _refuse_while_running(session, partner_id)
-        credentials.keep(session, runtime, partner_id, proven, active=True)
+        credentials.keep(session, runtime, partner_id, proven, active=True, actor=actor)
         if after != kept:
             deed = "connect_elsewhere" if moved else "credentials"
             audit.record(
@@ -147,6 +147,9 @@ def _let_wait(runtime: Runtime, partner_id: str, typed: Typed, actor: str) -> No
     """Keep the keys, encrypted, while a person decides whether another ConnectWise is meant."""
     keyring = Keyring.of(runtime.config)
     with runtime.database.write() as session:
+        present = session.get(Connection, partner_id, with_for_update=True)
+        if present is None or not present.active:
+            raise NotConnected("ConnectWise was disabled in the meantime; nothing was kept.")
         row = session.get(Draft, partner_id, with_for_update=True)
         row = row or Draft(partner_id=partner_id, version=0, step=1, tested=False, settings={}, not_before=None)
         row.site, row.company_id = typed.site, typed.company_id

@@ -16,8 +16,8 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from cwportal.db import Instant
-from cwportal.errors import CWPortalError, RunUnderWay, UsageError
-from cwportal.models import Run, RunAccount, RunChange
+from cwportal.errors import CWPortalError, NotConnected, RunUnderWay, UsageError
+from cwportal.models import Connection, Run, RunAccount, RunChange
 from cwportal.runtime import Runtime
 from cwportal.services.ledger import Owner
 from cwportal.vocabulary import ACTIVE_RUN_STATES, Outcome, RunState, Trigger
@@ -77,6 +77,7 @@ def begin(
     now = runtime.clock()
     try:
         with runtime.database.durable() as session:
+            _hold_connection(session, partner_id)
             active = session.scalar(_active(partner_id).with_for_update())
             if active is not None and trigger is not Trigger.PREVIEW and active.trigger == Trigger.PREVIEW:
                 _give_up(session, runtime, active, now)
@@ -113,6 +114,7 @@ def request(
     """
     try:
         with runtime.database.durable() as session:
+            _hold_connection(session, partner_id)
             active = session.scalar(_active(partner_id))
             if active is not None:
                 raise RunUnderWay(_under_way(active))
@@ -126,6 +128,13 @@ def request(
             "An export of this partner was requested at the same moment, or for the same scheduled time. "
             "Look at it with: cwportal runs"
         ) from None
+
+
+def _hold_connection(session: Session, partner_id: str) -> None:
+    """Let nobody disable or change it before the run is there to be seen by them. NotConnected if it is gone."""
+    row = session.get(Connection, partner_id, with_for_update={"read": True})
+    if row is None or not row.active:
+        raise NotConnected("ConnectWise was disabled in the meantime; no export has begun.")
 
 
 def _new(

@@ -21,6 +21,7 @@ from cwportal.vocabulary import Adopt, Data, Drift, Ended, Frequency, Taxable
 
 _DEED = "settings"
 _NUMBERS = ("agreement_type_id", "product_type_id", "product_subcategory_id")
+_OF_ONE_CONNECTWISE = (*_NUMBERS, "product_category_id")
 _LOOKED_BACK = 200
 """Entries of the history in which changes since an older version are looked for."""
 
@@ -135,14 +136,15 @@ def _put(
     if version is not None and version != present and not parsed.problems:
         raise SettingsChanged(_since(session, partner_id, version), present)
     after = _together(session, partner_id, before, parsed)
+    fresh = row is None
     if row is None:
-        row = Settings(partner_id=partner_id, version=0)
+        row = Settings(partner_id=partner_id, version=_last_version(session, partner_id))
     changes = {
         field.name: [as_text(getattr(before, field.name)), as_text(getattr(after, field.name))]
         for field in fields(Chosen)
         if getattr(before, field.name) != getattr(after, field.name)
     }
-    if changes or not row.version:
+    if changes or fresh:
         row.version += 1
         _fill(session, row, after)
         audit.record(session, runtime, partner_id, actor, _DEED, version=row.version, changes=changes)
@@ -150,12 +152,19 @@ def _put(
 
 
 def remember_product_place(
-    runtime: Runtime, partner_id: str, *, product_type_id: int, category_id: int | None, subcategory_id: int
+    runtime: Runtime,
+    partner_id: str,
+    *,
+    tenant: str,
+    product_type_id: int,
+    category_id: int | None,
+    subcategory_id: int,
 ) -> None:
     """Keep the ids of the product type and subcategory chosen or created for our products. No change by a person: the version stays."""
     default = _default(runtime, partner_id)
     with runtime.database.write() as session:
-        if session.get(Connection, partner_id) is None:  # disabled meanwhile: nothing of it is kept
+        connection = session.get(Connection, partner_id, with_for_update=True)
+        if connection is None or connection.tenant != tenant:  # disabled meanwhile: nothing of it is kept
             return
         row = session.get(Settings, partner_id, with_for_update=True)
         chosen = replace(
@@ -164,7 +173,22 @@ def remember_product_place(
             product_category_id=category_id,
             product_subcategory_id=subcategory_id,
         )
-        _fill(session, row or Settings(partner_id=partner_id, version=1), chosen)
+        fresh = Settings(partner_id=partner_id, version=_last_version(session, partner_id) + 1)
+        _fill(session, row or fresh, chosen)
+
+
+def forget_numbers(session: Session, runtime: Runtime, partner_id: str, *, actor: str) -> None:
+    """Let go the ids of a ConnectWise that was left. A new version: a page that still shows them is told, and brings none back."""
+    row = session.get(Settings, partner_id, with_for_update=True)
+    if row is None:
+        return
+    changes = {
+        name: [as_text(getattr(row, name)), ""] for name in _OF_ONE_CONNECTWISE if getattr(row, name) is not None
+    }
+    for name in changes:
+        setattr(row, name, None)
+    row.version += 1
+    audit.record(session, runtime, partner_id, actor, _DEED, version=row.version, changes=changes)
 
 
 def notes(chosen: Chosen) -> list[str]:
@@ -224,6 +248,13 @@ def _since(session: Session, partner_id: str, version: int) -> dict[str, Meanwhi
             first = found[name].before if name in found else before
             found[name] = Meanwhile(name, first, after, entry.actor, entry.at)
     return {name: change for name, change in found.items() if change.before != change.after}
+
+
+def _last_version(session: Session, partner_id: str) -> int:
+    """The last one there was, also before ConnectWise was disabled: a page of that time must not pass for one of today."""
+    query = select(AuditEntry).where(AuditEntry.partner_id == partner_id, AuditEntry.action == _DEED)
+    entry = session.scalar(query.order_by(AuditEntry.id.desc()).limit(1))
+    return 0 if entry is None else int(entry.detail.get("version", 0))
 
 
 def _default(runtime: Runtime, partner_id: str) -> Chosen:

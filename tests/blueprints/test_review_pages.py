@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -110,8 +109,10 @@ def test_rows_that_no_page_sends_do_no_harm(portal: Portal, was: str, company: s
 @pytest.mark.parametrize("path", ["/mapping", "/settings", "/connect/finish"])
 def test_no_file_is_taken_where_none_is_asked_for(portal: Portal, path: str) -> None:
     client = portal.client("admin")
-    data = {"csrf_token": token(client, PAGE), "x": (BytesIO(b"0" * (5 << 20)), "x.bin")}
-    assert client.post(f"{PREFIX}{path}", data=data, content_type="multipart/form-data").status_code == 413
+    parts = [f'name="csrf_token"\r\n\r\n{token(client, PAGE)}', f'name="x"; filename="x"\r\n\r\n{"0" * (5 << 20)}']
+    body = "".join(f"--cut\r\nContent-Disposition: form-data; {part}\r\n" for part in parts) + "--cut--\r\n"
+    answer = client.post(f"{PREFIX}{path}", data=body, content_type="multipart/form-data; boundary=cut")
+    assert answer.status_code == 413
 
 
 def test_who_types_while_connectwise_is_disabled_is_told_that_nothing_was_kept(portal: Portal) -> None:

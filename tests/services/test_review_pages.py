@@ -23,11 +23,13 @@ from cwportal.services import (
     mapping_row,
     mapping_save,
     rekey,
+    runs,
     settings,
 )
 from cwportal.services.credentials import Typed
 from cwportal.services.mapping_row import Choice
 from cwportal.services.settings import SettingsChanged
+from cwportal.vocabulary import Trigger
 from tests.support.portal import PARTNER, charge
 from tests.support.world import KEYS, World
 
@@ -189,3 +191,23 @@ def test_no_keys_are_kept_by_a_test_that_ends_after_disable(world: World, monkey
         )
     with world.database.read() as session:
         assert session.get(Draft, PARTNER) is None
+
+
+def test_a_page_of_a_draft_that_was_given_up_changes_nothing_in_the_next_one(world: World) -> None:
+    _disable(world)
+    old = draft.begin(world.runtime, PARTNER, actor=ANN)
+    draft.start_over(world.runtime, PARTNER, actor=BEN)
+    draft.begin(world.runtime, PARTNER, actor=BEN)
+    with pytest.raises(draft.Outdated):
+        draft.keep_credentials(
+            world.runtime, PARTNER, Typed("old.example", "old", "", ""), version=old.version, actor=ANN
+        )
+
+
+@pytest.mark.parametrize("how", [runs.begin, runs.request])
+def test_no_run_begins_after_disable_has_looked_for_one(world: World, how: Callable[..., Any]) -> None:
+    with world.database.read() as session:
+        tenant = session.get_one(Connection, PARTNER).tenant
+    _disable(world)
+    with pytest.raises(NotConnected):
+        how(world.runtime, PARTNER, tenant, trigger=Trigger.MANUAL, actor=ANN, approval={})

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, select, text
 
 from cwportal.db import Database
 from cwportal.models import AuditEntry, Settings
-from cwportal.services import directory, schema, settings, settings_page, settings_typed, upcoming
+from cwportal.services import connection, directory, schema, settings, settings_page, settings_typed, upcoming
 from cwportal.services.settings import Chosen, SettingsChanged
 from cwportal.services.settings_typed import BadSettings
 from cwportal.vocabulary import Data, Drift, Ended, Frequency, Taxable
@@ -130,7 +130,10 @@ def test_the_second_of_two_people_is_told_what_the_first_has_changed(world: Worl
 def test_what_an_export_remembers_is_no_change_by_a_person(world: World) -> None:
     world.choose(time="01:00")
     before = settings.stored(world.runtime, PARTNER)
-    settings.remember_product_place(world.runtime, PARTNER, product_type_id=1, category_id=2, subcategory_id=3)
+    tenant = connection.tenants_in_use(world.runtime, PARTNER) or ""
+    settings.remember_product_place(
+        world.runtime, PARTNER, tenant=tenant, product_type_id=1, category_id=2, subcategory_id=3
+    )
     after = settings.stored(world.runtime, PARTNER)
     assert after.version == before.version
     assert (after.chosen.product_type_id, after.chosen.product_category_id, after.chosen.time) == (1, 2, "01:00")

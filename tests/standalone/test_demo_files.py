@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from cwportal.dev.demo import DEMO_DIR
+from cwportal.dev.demo import DEMO_DIR, NEWCOMER, NEWCOMER_DIR
 from cwportal.portal import Charge
 from cwportal.standalone.load import load
 from cwportal.standalone.source import StandaloneSource
@@ -18,9 +18,19 @@ from cwportal.vocabulary import AccountStatus
 PARTNER = "northwind"
 
 
-def table(name: str) -> list[dict[str, str]]:
-    with (DEMO_DIR / name).open(encoding="utf-8", newline="") as file:
+def table(name: str, folder: Path = DEMO_DIR) -> list[dict[str, str]]:
+    with (folder / name).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file, strict=True))
+
+
+def test_the_newcomer_loads_beside_it_and_is_not_mapped_yet(engine: Engine) -> None:
+    load(engine, DEMO_DIR)
+    report = load(engine, NEWCOMER_DIR)
+    assert report.rows["accounts"] == 6
+    source = StandaloneSource(engine)
+    accounts = {account.id for account in source.accounts(NEWCOMER)}
+    assert all(charge.unit_price for _, some in source.charges(NEWCOMER, sorted(accounts)) for charge in some)
+    assert len(source.accounts(PARTNER)) == 40
 
 
 def test_it_loads_and_holds_what_a_real_partner_has(engine: Engine) -> None:

@@ -46,7 +46,12 @@ def place(work: Work, account_id: str) -> dict[str, object]:
             category_id = category_id or tables.of_category()
             subcategory_id = tables.of_subcategory(category_id)
         settings.remember_product_place(
-            work.runtime, partner_id, product_type_id=type_id, category_id=category_id, subcategory_id=subcategory_id
+            work.runtime,
+            partner_id,
+            tenant=work.lease.tenant,
+            product_type_id=type_id,
+            category_id=category_id,
+            subcategory_id=subcategory_id,
         )
         chosen = settings.get(work.runtime, partner_id)
     return {"type": {"id": chosen.product_type_id}, "subcategory": {"id": chosen.product_subcategory_id}}

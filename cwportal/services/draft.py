@@ -131,7 +131,7 @@ def keep_credentials(runtime: Runtime, partner_id: str, typed: Typed, *, version
     """Keep what was typed in step 1, also what is wrong; an empty private key keeps the one that is there.
 
     What differs from what was tested is not tested any more. Raises Connected, NotBegun, Outdated, and KeyNeeded: a private key that
-    somebody else has typed is not sent to another site.
+    somebody else has typed, or that ConnectWise has accepted already, is not sent to another site.
     """
     typed = typed.stripped()
     keyring = Keyring.of(runtime.config)
@@ -139,7 +139,7 @@ def keep_credentials(runtime: Runtime, partner_id: str, typed: Typed, *, version
         row = _locked(session, partner_id, version)
         before = _typed(runtime, row)
         private_key = typed.private_key or before.private_key
-        if before.private_key and not typed.private_key and row.key_by != actor:
+        if before.private_key and not typed.private_key and (row.key_by != actor or row.tested):
             _refuse_elsewhere(runtime, row, typed.site)
         after = Typed(typed.site, typed.company_id, typed.public_key, private_key)
         if after != before:
@@ -262,7 +262,7 @@ def _refuse_if_active(session: Session, partner_id: str) -> None:
 def _refuse_elsewhere(runtime: Runtime, row: Row, site: str) -> None:
     if not same_host(site, row.site, runtime.config.allowed_sites):
         raise KeyNeeded(
-            f"Type the private key again: the saved one was typed by {row.key_by} for another site, and is not sent to this one."
+            f"Type the private key again: {row.key_by} typed the saved one for {row.site}, and it is not sent to another site."
         )
 
 

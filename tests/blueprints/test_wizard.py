@@ -186,8 +186,18 @@ def test_a_private_key_of_somebody_else_is_not_sent_to_another_site(here: Joined
         row.key_by = "somebody.else@msp.example"
     answer = here.step_one(site="https://other.example", private_key="")
     assert answer.status_code == 422
-    assert "typed by somebody.else@msp.example for another site" in answer.text
+    assert "somebody.else@msp.example typed the saved one for" in answer.text
     assert here.step_one(private_key="").location == STEP_2
+
+
+def test_a_private_key_that_was_accepted_is_not_sent_to_another_site(here: Joined) -> None:
+    here.member()
+    here.begin()
+    here.step_one()
+    answer = here.step_one(site="https://other.example", private_key="")
+    assert answer.status_code == 422
+    assert "Type the private key again" in answer.text
+    assert here.draft().site != "https://other.example"
 
 
 def test_credentials_that_were_changed_after_step_two_are_tested_first(here: Joined) -> None:

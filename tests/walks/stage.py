@@ -24,7 +24,7 @@ from cwportal.dev import valkey
 from cwportal.models import Run
 from cwportal.runtime import Runtime
 from cwportal.sandbox import Sandbox
-from cwportal.services import connection, exports, mapping, schema, settings
+from cwportal.services import connection, credentials, directory, draft, exports, mapping, schema, settings
 from tests.support.listening import listening
 
 ROOT = Path(__file__).parents[2]
@@ -129,6 +129,16 @@ class Stage:
             private_key=KEYS[1],
             actor="test",
         )
+
+    def half_connect(self, actor: str) -> None:
+        """The wizard's first two steps are done, and companies were read for the third."""
+        begun = draft.begin(self.runtime, PARTNER, actor=actor)
+        typed = credentials.Typed(self.sandbox.url, "training", *KEYS)
+        kept = draft.keep_credentials(self.runtime, PARTNER, typed, version=begun.version, actor=actor)
+        proven = credentials.prove(self.runtime, typed)
+        draft.accept(self.runtime, PARTNER, proven, version=kept.version, actor=actor)
+        draft.keep_settings(self.runtime, PARTNER, {"export": "daily"}, actor=actor, done=True)
+        directory.refresh(self.runtime, PARTNER)
 
     def choose(self, **given: str) -> None:
         """As `cwportal settings`."""

@@ -84,6 +84,23 @@ def test_a_partner_who_has_just_come(stage: Stage, browser: Browser, theme: str)
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.parametrize("theme", THEMES)
+def test_a_partner_in_the_wizard(stage: Stage, browser: Browser, theme: str) -> None:
+    stage.load(
+        partners=[(PARTNER, "Northwind", "Europe/Berlin", "EUR")],
+        accounts=[("oak", "Oak Dental", "active"), ("elm", "Elm " + "Long" * 40, "closed")],
+    )
+    stage.staff(ann="admin")
+    stage.seed({"identifier": "Oak", "name": "Oak Dental PC", "agreements": [{"name": "Cloud"}]})
+    stage.half_connect(ADMIN)
+    paths = pages(stage.app, ADMIN, addresses(stage.app, _values(stage)))
+    assert {f"{PREFIX}/connect/{step}" for step in ("credentials", "settings", "mapping")} <= set(paths)
+    with support.person(browser, **THEMES[theme]) as (page, watch):
+        _sign_in(page, stage)
+        wrong = [line for path in paths for line in _look(page, watch, stage.url + path)]
+    assert not wrong, "\n".join(wrong)
+
+
 def _sign_in(page: Page, stage: Stage) -> None:
     page.goto(f"{stage.url}/sign-in")
     page.get_by_label("E-mail address").fill(ADMIN)

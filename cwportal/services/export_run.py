@@ -252,7 +252,9 @@ class ExportRun:
             planned, before = replace(again, plan=stripped), self._planned[plan.account_id]
             self._totals += self._counted(planned) - self._counted(before)
             self._planned[plan.account_id] = planned
-            held = not approval.given and bool(limit_totals(self._totals, material.context.settings.limits))
+            limits = material.context.settings.limits
+            held = () if approval.given else limit_totals(self._totals, limits)
+            self._held = self._held or held  # told as the reason; what was written before stays
             if self._may_write(again.plan, approval) and not held:
                 return planned
             self._let_through.discard(plan.account_id)

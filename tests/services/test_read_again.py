@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from cwportal.config import READ_FRESH
-from cwportal.services import exports, runs
+from cwportal.services import approvals, exports, reports, runs
+from cwportal.vocabulary import RunState
 from tests.support.portal import PARTNER, charge
 from tests.support.world import World, group
 
@@ -50,6 +51,24 @@ def test_one_that_was_cancelled_meanwhile_is_not_written(
 
     assert world.lines(gone) == []
     assert all(world.lines(agreement_id) for agreement_id in agreements.values() if agreement_id != gone)
+
+
+def test_a_limit_of_the_whole_run_that_is_broken_meanwhile_is_named(
+    world: World, agreements: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exports.export(world.runtime, PARTNER, actor="test")
+    for number, account_id in enumerate(agreements):
+        world.source.set_charges(account_id, charge("MBX", number + 2, 2, 5))
+    row = world.additions(agreements["a00"])[0]
+    late(world, monkeypatch, lambda: world.edit(row["id"], quantity=900))
+    run_id = exports.export(world.runtime, PARTNER, actor="test")
+
+    assert world.lines(agreements["a00"]) == [group("MBX", 900, 2, 5)]  # 4,505 a month less is for a person to approve
+    assert world.lines(agreements["a11"]) == [group("MBX", 13, 2, 5)]
+    told = reports.run_row(world.runtime, run_id)
+    assert told.state == RunState.PARTIAL
+    assert [finding["code"] for finding in told.findings] == ["limit_partner"]
+    assert approvals.waiting(world.runtime, PARTNER).total == 1
 
 
 def late(world: World, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object] = list) -> None:

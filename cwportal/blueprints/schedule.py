@@ -1,4 +1,4 @@
-"""When exports start by themselves, in words."""
+"""When exports are due, in words."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from cwportal.blueprints.words import NOT_BY_ITSELF
 from cwportal.services.settings import Chosen
 from cwportal.services.upcoming import Start
 
@@ -37,7 +38,7 @@ def sentence(chosen: Chosen, starts: Sequence[Start]) -> str:
     if not starts:
         return BY_HAND
     found = upcoming(chosen, starts)
-    return f"Next export: {found.text} ({found.zone}).{' ' if found.remark else ''}{found.remark}"
+    return f"Next export: {found.text} ({found.zone}).{' ' if found.remark else ''}{found.remark} {NOT_BY_ITSELF}"
 
 
 def _full(at: datetime) -> str:

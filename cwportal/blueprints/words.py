@@ -22,6 +22,9 @@ from cwportal.vocabulary import (
     Trigger,
 )
 
+NOT_BY_ITSELF = "Exports do not start by themselves yet: press Start export now when it is due."
+"""Said beside every time that is shown, as long as nothing acts on it."""
+
 
 class Badge(NamedTuple):
     """`tone` and `icon` are names of the style sheet and of the icons' file."""

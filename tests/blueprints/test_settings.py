@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import event
 from werkzeug.test import TestResponse
 
+from cwportal.blueprints.words import NOT_BY_ITSELF
 from cwportal.models import Connection, Directory, DirectoryEntry, Draft
 from cwportal.services import draft, settings
 from cwportal.vocabulary import Data, Frequency, RunState
@@ -90,6 +91,7 @@ def test_saving_stores_and_says_when_the_next_export_starts(portal_on_both: Port
     assert (answer.status_code, answer.headers["Location"]) == (303, PAGE)
     page = text(client.get(PAGE))
     assert re.search(r"Settings were saved\. Next export: \w+ \d{1,2} \w+ 20\d\d, 02:00 \(America/New_York\)", page)
+    assert page.count(NOT_BY_ITSELF) == 2  # where it was saved, and beside what was chosen
     chosen = settings.get(portal_on_both.runtime, MINE)
     assert (chosen.export, chosen.day, chosen.notify) == (Frequency.DAILY, "last", ("admin@msp.example",))
     assert chosen.limit_growth == 4

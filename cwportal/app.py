@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -45,6 +46,17 @@ def create_app(config: Mapping[str, Any] | None = None, *, broker: Callable[[Pat
     app.register_blueprint(pages.blueprint(engine))
     app.extensions[OWN_PORTAL] = OwnPortal(engine)
     app.cli.add_command(group.commands(own_portal=True))
+    return app
+
+
+def create_served_app(config: Mapping[str, Any] | None = None, *, broker: Callable[[Path], str] | None = None) -> Flask:
+    """The application for a server's process, which is there for it alone.
+
+    What is loaded now stays: looking through all of it for garbage, again and again, stops a page for up to a tenth of a second.
+    """
+    app = create_app(config, broker=broker)
+    gc.collect()
+    gc.freeze()
     return app
 
 

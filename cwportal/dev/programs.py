@@ -58,7 +58,7 @@ def programs(places: Places, environ: Mapping[str, str]) -> list[Program]:
             "portal",
             [
                 *(python, "-m", "waitress", f"--listen=127.0.0.1:{portal}", f"--threads={_THREADS}"),
-                *("--call", "cwportal.app:create_app"),
+                *("--call", "cwportal.app:create_served_app"),
             ],
             environ,
             [places.portal],

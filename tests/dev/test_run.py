@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import signal
 import socket
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 import pytest
 
+from cwportal.dev.programs import Places, programs
+from cwportal.dev.supervisor import Port
 from tests.support.demo import Demo, stop
 
 
@@ -71,3 +75,13 @@ def test_a_port_that_is_taken(tmp_path: Path, index: int, name: str, key: str) -
     assert name in said
     assert f"{key}=" in said
     assert demo.processes() == []
+
+
+def test_the_portal_is_served_with_what_is_loaded_out_of_the_garbage_collector(tmp_path: Path) -> None:
+    places = Places(tmp_path, Port(1, ""), Port(2, ""), own_queue=False)
+    (serve,) = [program.command for program in programs(places, {}) if "waitress" in program.command]
+    module, _, factory = serve[-1].partition(":")
+    make = f"from {module} import {factory} as make; make({{'CWPORTAL_INSTANCE': {str(tmp_path)!r}}})"
+    command = [sys.executable, "-c", f"{make}; import gc; print(gc.get_freeze_count())"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(said.stdout) > 10_000

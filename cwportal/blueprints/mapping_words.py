@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from zoneinfo import ZoneInfo
@@ -66,7 +65,10 @@ def pills(shown: Shown) -> list[tuple[str, str, int]]:
 
 def as_of(standing: Standing, now: datetime, zone: str) -> tuple[str, str]:
     """(tone, sentence) on how fresh companies and agreements are."""
-    told: Callable[[datetime], str] = lambda at: moment(at, zone)  # noqa: E731
+
+    def told(at: datetime) -> str:
+        return moment(at, zone)
+
     known = (
         f"Companies as of {told(standing.refreshed_at)}."
         if standing.refreshed_at

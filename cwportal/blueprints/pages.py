@@ -79,7 +79,7 @@ def register(
     app.register_blueprint(parent)
 
 
-def no_price_url(account_id: str, sku: str) -> str | None:  # noqa: ARG001
+def no_price_url(account_id: str, sku: str) -> str | None:  # noqa: ARG001 - as hosts give it
     """For a host that has no page for retail prices."""
     return None
 

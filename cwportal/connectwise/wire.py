@@ -52,7 +52,7 @@ class _GuardedAdapter(HTTPAdapter):
         self,
         request: PreparedRequest,
         verify: Any,
-        proxies: Any = None,  # noqa: ARG002
+        proxies: Any = None,  # noqa: ARG002 - requests gives it; no proxy leads around the guard
         cert: Any = None,
     ) -> Any:
         """The pool of the request's host; its address is taken apart, and its authorities are looked for, only once."""

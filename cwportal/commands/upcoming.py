@@ -1,4 +1,4 @@
-"""When exports start by themselves."""
+"""When exports are due."""
 
 from __future__ import annotations
 
@@ -20,25 +20,23 @@ from cwportal.commands.out import note, print_json, say
 @json_option
 def upcoming(partner: str, after: str | None, count: int, as_json: bool) -> None:
     """The next exports by the partner's settings, in UTC and in the partner's time. An instant without a zone is UTC."""
-    from zoneinfo import ZoneInfo
-
-    from cwportal.billing.schedule import next_runs
     from cwportal.services import settings
+    from cwportal.services.upcoming import starts
 
     ready = runtime()
     chosen = settings.get(ready, partner)
-    start = ready.clock() if after is None else _instant(after)
-    zone = ZoneInfo(chosen.timezone)
-    found = next_runs(chosen.export, chosen.time, chosen.day, chosen.timezone, start, count)
+    found = [start.at for start in starts(chosen, ready.clock() if after is None else _instant(after), count)]
     if as_json:
-        print_json([{"utc": _utc(at), "local": at.astimezone(zone).isoformat()} for at in found])
+        print_json([{"utc": _utc(at), "local": at.isoformat()} for at in found])
         return
     if not found:
         note(
             f"None: exports are started by hand. To change that: cwportal settings --partner {partner} --export daily|monthly"
         )
+    else:
+        note("Exports do not start by themselves yet: run cwportal export when one is due.")
     for at in found:
-        say(f"{at.astimezone(zone):%A %d %B %Y, %H:%M} ({chosen.timezone})  =  {_utc(at)}")
+        say(f"{at:%A %d %B %Y, %H:%M} ({chosen.timezone})  =  {_utc(at)}")
 
 
 def _instant(text: str) -> datetime:

@@ -9,10 +9,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from cwportal.billing.schedule import next_runs
 from cwportal.models import Run
 from cwportal.runtime import Runtime
-from cwportal.services import found, log, settings
+from cwportal.services import found, log, settings, upcoming
 from cwportal.services.found import Group
 from cwportal.vocabulary import ACTIVE_RUN_STATES, AccountState, Frequency, RunState, Severity, Trigger
 
@@ -68,7 +67,7 @@ def overview(runtime: Runtime, partner_id: str) -> Overview:
 def next_export(runtime: Runtime, partner_id: str) -> Due:
     """When the next export is due by the partner's settings."""
     chosen = settings.get(runtime, partner_id)
-    at = next_runs(chosen.export, chosen.time, chosen.day, chosen.timezone, runtime.clock(), 1)
+    at = [start.at for start in upcoming.starts(chosen, runtime.clock(), 1)]
     return Due(chosen.export, at[0] if at else None, chosen.timezone)
 
 

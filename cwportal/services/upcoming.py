@@ -1,4 +1,4 @@
-"""When the next exports start by themselves, by what was chosen."""
+"""When the next exports are due by what was chosen."""
 
 from __future__ import annotations
 

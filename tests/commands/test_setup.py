@@ -198,7 +198,7 @@ def test_upcoming(msp: Instance) -> None:
     assert msp.done(*words[:-1]).splitlines()[0] == (
         "Saturday 31 October 2026, 02:00 (Europe/Berlin)  =  2026-10-31T01:00:00Z"
     )
-    assert "do not start by themselves yet" in msp(*words[:-1]).error
+    assert "do not start by themselves yet" in msp(*words[:-1]).err
     (first, *_) = msp("upcoming", "--partner", PARTNER, "--json").json
     assert datetime.fromisoformat(first["utc"]) > datetime.now().astimezone()
     assert msp("upcoming", "--partner", PARTNER, "--from", "tomorrow").code == 2

@@ -126,7 +126,7 @@ class _RowCheck:
                 good = self._unknown(
                     line, "account_id", f"partner {quoted(partner)} has no account {quoted(account)}", "accounts"
                 )
-            if account is not None and kind == "accounts":
+            if account is not None and kind == "accounts" and known.only in (None, partner):
                 known.add_account(partner, account)
         if sku is not None:
             if kind == "products":

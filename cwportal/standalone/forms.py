@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from flask_wtf import FlaskForm  # type: ignore[import-untyped]
 from wtforms import PasswordField, StringField  # type: ignore[import-untyped]
-from wtforms.validators import AnyOf, EqualTo, InputRequired, Length  # type: ignore[import-untyped]
+from wtforms.validators import (  # type: ignore[import-untyped]
+    AnyOf,
+    EqualTo,
+    InputRequired,
+    Length,
+    ValidationError,
+)
 
 from cwportal.standalone import staff
 from cwportal.vocabulary import Role
@@ -44,6 +50,11 @@ class NewPassword(Press):
         "New password, once more",
         [InputRequired("Type the new password once more."), EqualTo("new", "This differs from the new password.")],
     )
+
+    def validate_new(self, field: PasswordField) -> None:
+        """The password that somebody else chose cannot become one's own."""
+        if field.data == self.old.data:
+            raise ValidationError("This is your present password. Choose another one.")
 
 
 class SomebodysPassword(Press):

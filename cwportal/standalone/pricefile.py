@@ -22,7 +22,8 @@ from cwportal.standalone.serial import lock
 from cwportal.standalone.spool import Spool
 
 _FORMULA = ("=", "+", "-", "@")
-"""What spreadsheets would act on: such a cell gets an apostrophe in front, which is taken off again when it is read."""
+"""What spreadsheets would act on: such a cell gets an apostrophe in front, which is taken off again when it is read.
+So does one that has apostrophes before it already, or "'-x" would come back as "-x", which is another SKU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +80,12 @@ def _spec() -> columns.FileSpec:
 
 
 def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+    return f"'{cell}" if _is_formula(cell) else cell
 
 
 def _plain(cell: str) -> str:
-    return columns.key(cell.removeprefix("'") if cell[1:].startswith(_FORMULA) else cell)
+    return columns.key(cell.removeprefix("'") if _is_formula(cell) else cell)
+
+
+def _is_formula(cell: str) -> bool:
+    return cell.lstrip("'").startswith(_FORMULA)

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import Engine
 from werkzeug.datastructures import FileStorage
 
-from cwportal.errors import BadFile, UsageError
+from cwportal.errors import BadFile, CWPortalError
 from cwportal.standalone import columns
 from cwportal.standalone.access import me, needs, takes
 from cwportal.standalone.load import load
@@ -34,11 +34,14 @@ def register(portal: Blueprint, engine: Engine) -> None:
                 rows = _load(engine, given)
             except BadFile as error:
                 problems = list(error.problems)
-            except UsageError as error:
+            except CWPortalError as error:  # the database may be busy for too long, say
                 problems = [str(error)]
             else:
-                told = ", ".join(f"{count} {kind}" for kind, count in rows.items())
-                flash(f"Imported: {told}. The next export follows them.", "ok")
+                told = ", ".join(f"{count} {kind}" for kind, count in rows.items() if count)
+                if told:
+                    flash(f"Imported: {told}. The next export follows them.", "ok")
+                if blank := ", ".join(f"{kind}.csv" for kind, count in rows.items() if not count):
+                    flash(f"No rows below the header, so nothing was replaced: {blank}.", "warn")
                 return redirect(url_for(".accounts_list"), 303)
         return render_template(
             "portal/imports.html", kinds=KINDS, problems=problems, partner_id=me().partner_id

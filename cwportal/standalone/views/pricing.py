@@ -18,6 +18,8 @@ from cwportal.standalone.pricetable import Table
 from cwportal.vocabulary import Role
 
 _AS_USUAL = "They are exported with the next export."
+_ASKED = ("q", "show", "page", "sku", "go", "former")
+"""What an address may ask for. Never prices: a link could put amounts into the form that nobody here has typed."""
 
 
 def register(portal: Blueprint, engine: Engine) -> None:
@@ -31,7 +33,8 @@ def register(portal: Blueprint, engine: Engine) -> None:
     @portal.get("/pricing/retail")
     @needs(Role.VIEWER)
     def retail() -> ResponseReturnValue:
-        table = Table(prices.lines(engine, me().partner_id), request.args)
+        asked = MultiDict((name, request.args[name]) for name in _ASKED if name in request.args)
+        table = Table(prices.lines(engine, me().partner_id), asked)
         return _page(engine, table)
 
     @portal.post("/pricing/retail")

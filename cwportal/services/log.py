@@ -158,9 +158,9 @@ def page(runtime: Runtime, partner_id: str, run_id: int, wanted: Wanted, number:
         ended = states(session, run_id)
         several, more = _findings(runtime, session, run, sieve)
         changes = _changes(session, run_id, sieve, number)
-        places = _places(session, partner_id, {item["account_id"] for item in changes.items})
+        where = places(session, run, {item["account_id"] for item in changes.items})
     each = found.ALL if wanted.code else found.FEW
-    return Log(run, names, ended, found.grouped(several, each), more, changes, places)
+    return Log(run, names, ended, found.grouped(several, each), more, changes, where)
 
 
 def rows(runtime: Runtime, partner_id: str, run_id: int, wanted: Wanted) -> Iterator[dict[str, Any]]:
@@ -228,9 +228,17 @@ def _change(row: RunChange) -> dict[str, Any]:
     }
 
 
-def _places(session: Session, partner_id: str, account_ids: Iterable[str]) -> dict[str, MappingRow]:
-    """Company and agreement of the accounts on the page, as mapped now."""
-    query = select(MappingRow).where(
-        MappingRow.partner_id == partner_id, MappingRow.account_id.in_(sorted(account_ids))
+def places(session: Session, run: Run, account_ids: Iterable[str]) -> dict[str, MappingRow]:
+    """Company and agreement of these accounts, where they are mapped now as they were in the run."""
+    agreement = RunAccount.cw_agreement_id
+    query = (
+        select(MappingRow)
+        .join(RunAccount, (RunAccount.run_id == run.id) & (RunAccount.account_id == MappingRow.account_id))
+        .where(
+            MappingRow.partner_id == run.partner_id,
+            MappingRow.account_id.in_(sorted(account_ids)),
+            MappingRow.tenant == run.tenant,
+            agreement.is_(None) | (agreement == MappingRow.cw_agreement_id),
+        )
     )
     return {row.account_id: row for row in session.scalars(query)}

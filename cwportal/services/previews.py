@@ -20,7 +20,7 @@ from cwportal.services import approvals, found, ledger, rejections, runs
 from cwportal.services.apply.store import money_of
 from cwportal.services.found import Found
 from cwportal.services.history import Page, place
-from cwportal.services.log import Names
+from cwportal.services.log import Names, places
 from cwportal.services.rejections import Rejected
 from cwportal.vocabulary import Answer, Kind, RunState, Severity, Trigger
 
@@ -222,7 +222,6 @@ def _numbers(session: Session, run: Run, planned_at: datetime) -> tuple[dict[str
 def _read(session: Session, run: Run, ids: Sequence[str], at_most: int) -> _Read:
     if not ids:
         return _Read({}, {}, {})
-    places = select(MappingRow).where(MappingRow.partner_id == run.partner_id, MappingRow.account_id.in_(ids))
     answered = select(LineDecision).where(
         LineDecision.partner_id == run.partner_id,
         LineDecision.tenant == run.tenant,
@@ -232,7 +231,7 @@ def _read(session: Session, run: Run, ids: Sequence[str], at_most: int) -> _Read
     for decision in session.scalars(answered):
         decisions[decision.account_id][decision.cw_addition_id] = decision
     return _Read(
-        {row.account_id: row for row in session.scalars(places)},
+        places(session, run, ids),
         _changes(session, run.id, ids, at_most),
         decisions,
         rejections.of(session, run.partner_id),

@@ -126,7 +126,12 @@
     input.addEventListener("focus", () => {
       field = input;
     });
-    input.addEventListener("blur", close);
+    input.addEventListener("blur", () => {
+      // An answer that comes now is for this row, and must not open under the next one.
+      clearTimeout(timer);
+      number += 1;
+      close();
+    });
     input.addEventListener("input", () => {
       field = input;
       // Back to the text that was there is back to the company that was there.

@@ -113,6 +113,7 @@ def _look(page: Page, watch: support.Watch, address: str) -> list[str]:
     """What is wrong with one page."""
     answer = page.goto(address)
     assert answer is not None
+    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")  # there the bar at the bottom covers nothing
     watch.look(page)
     watch.told = [text for text in watch.told if answer.ok or "Failed to load resource" not in text]
     wrong = [*axe.violations(page), *watch.told]

@@ -39,6 +39,8 @@ class ConnectionGate:
         self._lock = threading.Lock()
         self._seen: tuple[float, datetime | None] | None = None
         self._holds = 0
+        self._told: datetime | None = None
+        """Until when a request of this gate was told to wait: known here before the database has it."""
 
     @contextmanager
     def sending(self, last_check: Callable[[], None]) -> Iterator[None]:
@@ -76,6 +78,8 @@ class ConnectionGate:
     def hold(self, seconds: float) -> None:
         """No request before now + seconds, for everybody; a later instant that is already set stays."""
         until = self._runtime.clock() + timedelta(seconds=seconds)
+        with self._lock:
+            self._told = _later(self._told, until)
         with self._runtime.database.write() as session:
             session.execute(
                 update(Connection)
@@ -90,13 +94,17 @@ class ConnectionGate:
 
     def _until(self, *, anew: bool) -> datetime | None:
         with self._lock:
-            seen, holds = self._seen, self._holds
+            seen, holds, told = self._seen, self._holds, self._told
         if seen is not None and not anew and time.monotonic() - seen[0] < _KNOWN:
-            return seen[1]
+            return _later(seen[1], told)
         asked = time.monotonic()
         with self._runtime.database.read() as session:
             until: datetime | None = session.connection().scalar(_NOT_BEFORE, {"partner_id": self._partner_id})
         with self._lock:
             if self._holds == holds:  # else what was read may be older than a hold of this process
                 self._seen = (asked, until)
-        return until
+            return _later(until, self._told)
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max((at for at in (one, other) if at is not None), default=None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,11 +76,8 @@ class Barriers:
                 for b in self._barriers.values()
             ]
 
-    def hold(self, point: str, n: int, request: tuple[str, str, str, str, bytes], waiting: Callable[[], None]) -> bool:
-        """Wait if a barrier at this point is meant for the request; whether the request is to go on.
-
-        `waiting` is called once the request is being held.
-        """
+    def hold(self, point: str, n: int, request: tuple[str, str, str, str, bytes]) -> bool:
+        """Wait if a barrier at this point is meant for the request; whether the request is to go on."""
         if not self._barriers:
             return True
         with self._lock:
@@ -93,7 +89,6 @@ class Barriers:
             self._serial += 1
             key = self._serial
             barrier.held[key] = {"n": n, "method": request[0], "path": request[1], "tenant": request[2]}
-        waiting()
         waited = 0.0
         while not barrier.opened.wait(0.25) and waited < LONGEST and not self._closing.is_set():
             waited += 0.25

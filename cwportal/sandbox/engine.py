@@ -130,7 +130,7 @@ class Engine:
         self, request: Request, tenant: Tenant, member: Member | None, work: Callable[[Entry], Response]
     ) -> Response:
         path = unquote(request.path)
-        entry = tenant.journal.begin(request.method, path, unquote(request.query))
+        entry = tenant.journal.begin(request.method, path, unquote(request.query), request.connection.gone)
         entry.member = member.identifier if member else None
         entry.client_id = request.headers.get("clientid")
         response: Response | None = None
@@ -166,23 +166,17 @@ class Engine:
                 effects.apply(rule, tenant, member, below or "")
             else:
                 decisive = rule
-        instead = self._before(decisive, request, tenant, entry) if decisive else None
+        instead = self._before(decisive, request, tenant) if decisive else None
         if instead is not None:
             return instead
-        if not self._hold("before", request.connection, tenant, entry, subject):
+        if not self.barriers.hold("before", entry.n, subject):
             return _CLOSED
         response = self._safely(work, entry)
         if decisive is not None:
-            response = self._after(decisive, response, request, tenant, entry)
-        if not self._hold("after", request.connection, tenant, entry, subject):
+            response = self._after(decisive, response, request)
+        if not self.barriers.hold("after", entry.n, subject):
             return _CLOSED
         return response
-
-    def _hold(self, point: str, connection: Connection, tenant: Tenant, entry: Entry, subject: Subject) -> bool:
-        def waiting() -> None:
-            tenant.journal.waits(entry, connection.gone)
-
-        return self.barriers.hold(point, entry.n, subject, waiting)
 
     def _safely(self, work: Callable[[Entry], Response], entry: Entry) -> Response:
         try:
@@ -195,7 +189,7 @@ class Engine:
         response.headers = (*response.headers, ("api-current-version", security.VERSION))
         return response
 
-    def _before(self, rule: Rule, request: Request, tenant: Tenant, entry: Entry) -> Response | None:
+    def _before(self, rule: Rule, request: Request, tenant: Tenant) -> Response | None:
         """The answer of a fault that keeps the request from being carried out; None to go on."""
         response = None
         if rule.kind in {"rate_limit_json", "rate_limit_html"}:
@@ -207,17 +201,17 @@ class Engine:
         elif rule.kind == "html_page" and not rule.options.get("done"):
             response = Response(200, _LOGIN_PAGE.encode(), HTML_TYPE)
         elif rule.kind == "hang_before":
-            self._wait(rule.seconds(60), request.connection, tenant, entry)
+            self._wait(rule.seconds(60), request.connection)
             response = _CLOSED
         elif rule.kind == "commit_late":
             generation, end = tenant.generation, time.monotonic() + rule.seconds(2)
-            if self._wait(rule.seconds(2), request.connection, tenant, entry):
+            if self._wait(rule.seconds(2), request.connection):
                 self.closing.wait(max(0.0, end - time.monotonic()))
             if self.closing.is_set() or tenant.generation != generation:
                 response = _CLOSED
         return response
 
-    def _after(self, rule: Rule, response: Response, request: Request, tenant: Tenant, entry: Entry) -> Response:
+    def _after(self, rule: Rule, response: Response, request: Request) -> Response:
         """What the client gets of an answer once the request has been carried out."""
         if rule.kind == "error_after":
             return Response(int(rule.options.get("status", 500)), dumps(_SERVER_ERROR).encode())
@@ -227,13 +221,12 @@ class Engine:
             response.ending = Ending.TRUNCATE
         if rule.kind == "html_page":
             return Response(200, _LOGIN_PAGE.encode(), HTML_TYPE)
-        if rule.kind == "hang_after" and self._wait(rule.seconds(60), request.connection, tenant, entry):
+        if rule.kind == "hang_after" and self._wait(rule.seconds(60), request.connection):
             return _CLOSED
         return response
 
-    def _wait(self, seconds: float, connection: Connection, tenant: Tenant, entry: Entry) -> bool:
+    def _wait(self, seconds: float, connection: Connection) -> bool:
         """Wait, but not longer than the client does; whether it gave up. Ends at once when the sandbox closes."""
-        tenant.journal.waits(entry, connection.gone)
         try:
             return bool(select.select([connection.sock], [], [], seconds)[0])
         except (OSError, ValueError):

@@ -51,31 +51,27 @@ class Journal:
         self._in_flight = 0
         self._told_at = 0.0
         self._not_before = 0.0
-        self._waiting: dict[Entry, Callable[[], bool]] = {}
+        self._under_way: dict[Entry, Callable[[], bool]] = {}
 
-    def begin(self, method: str, path: str, query: str) -> Entry:
-        """Note a request that just arrived."""
+    def begin(self, method: str, path: str, query: str, gone: Callable[[], bool]) -> Entry:
+        """Note a request that just arrived. Once `gone` tells that its client left, it is not in flight any more."""
         now = time.time()
         with self._lock:
             self._count += 1
             self._in_flight += 1
-            abandoned = sum(gone() for gone in self._waiting.values())
+            abandoned = sum(gone() for gone in self._under_way.values())
             entry = Entry(self._count, now, method, path, query, self._in_flight - abandoned)
             entry.inside_retry_after = self._told_at + GRACE < now < self._not_before
             self._entries.append(entry)
+            self._under_way[entry] = gone
         return entry
-
-    def waits(self, entry: Entry, gone: Callable[[], bool]) -> None:
-        """Say that a request is being held; once `gone` tells that its client left, it is not in flight any more."""
-        with self._lock:
-            self._waiting[entry] = gone
 
     def end(self, entry: Entry, status: int | None, retry_after: float | None) -> None:
         """Note its outcome; status None: the connection was closed without an answer. `retry_after` in seconds."""
         now = time.time()
         with self._lock:
             self._in_flight -= 1
-            self._waiting.pop(entry, None)
+            self._under_way.pop(entry, None)
             entry.finished = now
             entry.status = status
             if retry_after is not None and now + retry_after > self._not_before:

@@ -86,8 +86,6 @@ class Campaign:
         self.used: set[int] = set()
         self.deleted: set[int] = set()
         """Lines people deleted; whether a lost write made one of them can no longer be seen."""
-        self.gave_up = False
-        """Requests that were given up may still be in the simulator's hands when the next one comes."""
         self.journal: list[dict[str, Any]] = []
         self.round: int | None = None
 
@@ -246,10 +244,6 @@ class Campaign:
         state = self._run_twice(approve) if twice else self._run(approve)
         for rule in self.world.control("faults"):
             self.hits[rule["kind"]] += rule["hits"]
-        self.gave_up = any(
-            rule["kind"] in ("commit_late", "hang_after", "hang_before") and rule["hits"]
-            for rule in self.world.control("faults")
-        )
         late = any(
             rule["kind"] in ("commit_late", "hang_after") and rule["hits"] for rule in self.world.control("faults")
         )

@@ -55,7 +55,7 @@ def step(campaign: Campaign, foreign: dict[int, Any], before: dict[str, Decimal]
             )
     limit = campaign.world.config.concurrency
     for entry in campaign.step_journal:
-        if entry["concurrent"] > limit and not campaign.gave_up:
+        if entry["concurrent"] > limit:
             campaign.fail(f"{entry['concurrent']} requests in flight, {limit} allowed")
     retry_after(campaign)
 

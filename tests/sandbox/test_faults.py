@@ -117,6 +117,14 @@ def test_an_abandoned_request_is_not_in_flight(api: Api, control: Control) -> No
     assert last(control)["concurrent"] == 1
 
 
+def test_one_whose_client_left_while_it_was_worked_on_is_not_in_flight(api: Api, control: Control) -> None:
+    control.fault("latency", match=POSTS, seconds=1.5)
+    with pytest.raises(requests.Timeout):
+        post(api, timeout=0.2)
+    api.get("finance/agreements")
+    assert last(control)["concurrent"] == 1
+
+
 @pytest.mark.parametrize("done", [False, True])
 def test_html_page(sandbox: Sandbox, api: Api, control: Control, done: bool) -> None:
     control.fault("html_page", match=POSTS, done=done)

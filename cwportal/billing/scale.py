@@ -6,7 +6,8 @@ at the scale that was sent.
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
+from decimal import ROUND_HALF_UP, Context, Decimal
+from functools import reduce
 
 SCALE = 4
 """Decimals of every quantity and amount we send."""
@@ -25,8 +26,7 @@ def to_scale(value: Decimal) -> Decimal:
 
 def exact_sum(values: list[Decimal]) -> Decimal:
     """The sum with every decimal kept: quantities are summed exactly and rounded once (rule 1)."""
-    with localcontext(_ROOMY):
-        return sum(values, _ZERO)
+    return reduce(_ROOMY.add, values, _ZERO)
 
 
 def canonical(value: Decimal) -> str:

@@ -26,6 +26,7 @@ from cwportal.services.apply.users_file import upload_lists
 from cwportal.services.apply.work import Work
 from cwportal.services.connection import Client
 from cwportal.services.planning.again import AgreementsAgain
+from cwportal.services.planning.ahead import ReadAhead, exported_agreements
 from cwportal.services.planning.material import Material, gather, read_portal
 from cwportal.services.planning.stream import (
     Planned,
@@ -150,13 +151,17 @@ class ExportRun:
         runtime, client = self._runtime, self._client
         partner_id = self._lease.partner_id
         pending = intents.look_up(runtime, client, partner_id, self._lease)
-        portal = read_portal(runtime, partner_id)
-        ids = sorted(portal.accounts)
-        waiting = pending.of(portal.charges)
-        last = [account_id for account_id in ids if account_id in waiting] if pending.ready_at else []
-        now = [account_id for account_id in ids if account_id not in set(last)]
-        material = gather(runtime, client, portal, now, waiting)
-        self._take(material, now, len(ids))
+        # Agreements with a write that is not settled are read after waiting for it, never before.
+        alone = pending.ready_at is not None or runtime.config.concurrency == 1
+        soon = [] if alone else exported_agreements(runtime, partner_id, client.tenant)
+        with ReadAhead(runtime, client, soon) as ahead:
+            portal = read_portal(runtime, partner_id)
+            ids = sorted(portal.accounts)
+            waiting = pending.of(portal.charges)
+            last = [account_id for account_id in ids if account_id in waiting] if pending.ready_at else []
+            now = [account_id for account_id in ids if account_id not in set(last)]
+            material = gather(runtime, client, portal, now, waiting)
+            self._take(material, now, len(ids), ahead)
         for plan in gone_from_portal(material):
             self._planned[plan.account_id] = Planned(self._store.add(plan), runtime.clock(), b"")
         if last and pending.ready_at:
@@ -178,8 +183,11 @@ class ExportRun:
         with self._runtime.database.read() as session:
             runs.look(session, self._lease, self._runtime.clock())
 
-    def _take(self, material: Material, account_ids: list[str], total: int) -> None:
-        for planned in plan_accounts(self._runtime, self._client, material, account_ids, may_go_on=self._may_go_on):
+    def _take(self, material: Material, account_ids: list[str], total: int, ahead: ReadAhead | None = None) -> None:
+        plans = plan_accounts(
+            self._runtime, self._client, material, account_ids, ahead=ahead, may_go_on=self._may_go_on
+        )
+        for planned in plans:
             plan = planned.plan
             self._material[plan.account_id] = material
             self._planned[plan.account_id] = replace(planned, plan=self._store.add(plan))

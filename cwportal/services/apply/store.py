@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -201,13 +201,12 @@ def _loudest(findings: Iterable[Finding]) -> Severity | None:
 
 def finding_json(finding: Finding) -> dict[str, Any]:
     """A finding for the database and for `--json`."""
-    value = asdict(finding)
     return {
         "code": finding.code,
         "severity": finding.severity.value,
         "message": finding.message,
         "part_number": finding.part_number,
-        "addition_id": value["addition_id"],
+        "addition_id": finding.addition_id,
         "amount": None if finding.amount is None else format(finding.amount, "f"),
         "effect": finding.effect.value,
         "command": finding.command,
@@ -216,7 +215,7 @@ def finding_json(finding: Finding) -> dict[str, Any]:
 
 def money_json(money: Money) -> dict[str, str]:
     """Amounts as decimal strings."""
-    return {name: format(value, "f") for name, value in asdict(money).items()}
+    return {name: format(getattr(money, name), "f") for name in Money.__slots__}
 
 
 def money_of(stored: Mapping[str, str]) -> Money:

@@ -16,7 +16,7 @@ from cwportal.connectwise import errors
 from cwportal.connectwise.errors import ConnectWiseError
 from cwportal.runtime import Runtime
 from cwportal.services.connection import Client
-from cwportal.services.ledger import row_of
+from cwportal.services.planning.ahead import Additions, ReadAhead, read_additions
 from cwportal.services.planning.material import Material
 from cwportal.vocabulary import AccountStatus, Effect, PlanState, Severity
 
@@ -63,21 +63,24 @@ def plan_accounts(
     material: Material,
     account_ids: Iterable[str],
     *,
+    ahead: ReadAhead | None = None,
     may_go_on: Callable[[], None] = lambda: None,
 ) -> Iterator[Planned]:
-    """Plans in the order of `account_ids`; `may_go_on` is called before each and raises to stop.
+    """Plans in the order of `account_ids`; `may_go_on` is called before each and raises to stop. `ahead`: what was read meanwhile.
 
     An account whose additions cannot be read is blocked, never "empty".
 
     Raises the error itself when it would meet every account (see STOPPING), or after several in a row.
     """
     failures = _InARow()
+    if ahead is not None:
+        ahead.enough()
 
     def plan(account_id: str) -> Planned:
         failures.check()
         may_go_on()
         try:
-            planned = plan_one(runtime, client, material, account_id)
+            planned = plan_one(runtime, client, material, account_id, ahead)
         except STOPPING:
             raise
         except ConnectWiseError as error:
@@ -120,24 +123,27 @@ def gone_from_portal(material: Material) -> list[AccountPlan]:
     return plans
 
 
-def plan_one(runtime: Runtime, client: Client, material: Material, account_id: str) -> Planned:
-    """One account, its additions read now."""
-    rows: tuple[Row, ...] = ()
-    read_at = runtime.clock()
+def plan_one(
+    runtime: Runtime, client: Client, material: Material, account_id: str, ahead: ReadAhead | None = None
+) -> Planned:
+    """One account, its additions read now unless they were just `ahead`."""
+    found = Additions(runtime.clock(), ())
     mapping = material.mappings.get(account_id)
     if (
         material.is_exported(account_id)
         and mapping is not None
         and (mapping.cw_agreement_id or 0) in material.agreements
     ):
-        rows = tuple(row_of(addition) for addition in client.read.additions(mapping.cw_agreement_id or 0))
+        number = mapping.cw_agreement_id or 0
+        found = ahead.additions(number) if ahead is not None else read_additions(runtime, client, number)
+    rows = found.rows
     value = material.account_input(account_id, rows)
     plan = plan_account(value, material.context)
     closed = material.portal.accounts[account_id].status is AccountStatus.CLOSED
     limited = limit_account(plan, material.context.settings.limits, closed=closed)
     if limited:
         plan = hold(plan, limited)
-    return Planned(plan, read_at, fingerprint(rows, value.agreement), rows if plan.changes else ())
+    return Planned(plan, found.read_at, fingerprint(rows, value.agreement), rows if plan.changes else ())
 
 
 def fingerprint(rows: tuple[Row, ...], agreement: AgreementFacts | None) -> bytes:

@@ -1,0 +1,143 @@
+"""Lines are read while the portal's data still is, and what was read ahead is worth no less than what is read when it is needed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import pytest
+
+from cwportal.config import READ_FRESH
+from cwportal.portal import Charge
+from cwportal.services.planning import ahead
+from tests.support.portal import charge
+from tests.support.world import World, group
+
+ACCOUNTS = 6
+PATIENCE = 60.0
+LISTS = {"method": "GET", "path": "/additions"}
+
+
+@pytest.fixture
+def agreements(world: World) -> dict[str, int]:
+    """Accounts that have been exported, and have one more of everything now."""
+    found = {f"a{number}": world.agreement(f"a{number}") for number in range(ACCOUNTS)}
+    for account_id in found:
+        world.source.add_account(account_id, charge("MBX", 100, 2, 5))
+    world.map(dict(found))
+    assert world.export()["status"] == "succeeded"
+    world.clear_journal()
+    for account_id in found:
+        world.source.set_charges(account_id, charge("MBX", 101, 2, 5))
+    return found
+
+
+def meanwhile(world: World, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """`act` is done before the portal gives its charges."""
+    give = world.source.charges
+
+    def charges(partner_id: str, account_ids: Iterable[str]) -> Iterator[tuple[str, Sequence[Charge]]]:
+        act()
+        yield from give(partner_id, account_ids)
+
+    monkeypatch.setattr(world.source, "charges", charges)
+
+
+def lists(world: World) -> list[str]:
+    """Which lists of lines were asked for."""
+    journal = world.control("journal")
+    return sorted(e["path"] for e in journal if e["method"] == "GET" and e["path"].endswith("/additions"))
+
+
+def reads(world: World, at_least: int) -> None:
+    """Wait until so many lists have been answered."""
+    deadline = time.monotonic() + PATIENCE
+    while len(lists(world)) < at_least:
+        assert time.monotonic() < deadline, f"{lists(world)} were read while the portal's data was"
+        time.sleep(0.02)
+
+
+def right(world: World, agreements: dict[str, int]) -> None:
+    for agreement_id in agreements.values():
+        assert world.lines(agreement_id) == [group("MBX", 101, 2, 5)]
+
+
+def test_every_agreement_is_read_once_and_while_the_portals_data_is(
+    world: World, agreements: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meanwhile(world, monkeypatch, lambda: reads(world, ACCOUNTS))
+    assert world.export()["counts"]["updated"] == ACCOUNTS
+    assert len(lists(world)) == len(set(lists(world))) == ACCOUNTS
+    right(world, agreements)
+
+
+def test_what_was_read_too_long_ago_is_read_again(
+    world: World, agreements: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = world.additions(agreements["a3"])[0]
+
+    def slowly() -> None:
+        reads(world, ACCOUNTS)
+        world.delete(row["id"])
+        world.clock.advance(READ_FRESH + 1)
+
+    meanwhile(world, monkeypatch, slowly)
+    told = world.export()
+    assert (told["counts"]["updated"], told["counts"]["created"]) == (ACCOUNTS - 1, 0)  # a deleted line is for a person
+    assert world.lines(agreements["a3"]) == []
+    assert len(lists(world)) == 2 * ACCOUNTS
+
+
+def test_no_more_is_read_ahead_than_may_wait_in_memory(
+    world: World, agreements: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ahead, "_ROWS", 1)
+    counted: list[int] = []
+
+    def count() -> None:
+        reads(world, 1)
+        time.sleep(0.3)  # time for more, if more were begun
+        counted.append(len(lists(world)))
+
+    meanwhile(world, monkeypatch, count)
+    assert world.export()["counts"]["updated"] == ACCOUNTS
+    assert 1 <= counted[0] <= world.config.concurrency
+    assert len(lists(world)) == ACCOUNTS
+    right(world, agreements)
+
+
+def test_a_list_that_cannot_be_read_ahead_blocks_its_account_and_no_other(
+    world: World, agreements: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = f"/agreements/{agreements['a0']}/additions"
+    world.faults({"kind": "error_before", "status": 400, "match": {"method": "GET", "path": refused}, "times": None})
+    meanwhile(world, monkeypatch, lambda: reads(world, 1))
+    told = world.export()
+    assert (told["status"], told["counts"]["updated"]) == ("partial", ACCOUNTS - 1)
+    assert world.lines(agreements.pop("a0")) == [group("MBX", 100, 2, 5)]
+    right(world, agreements)
+
+
+def test_nothing_is_read_before_a_lost_write_has_settled(
+    world: World, agreements: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    object.__setattr__(world.config, "settle", 3.0)
+    world.faults({"kind": "close_after", "match": {"method": "PATCH", "path": "/additions"}, "times": 1})
+    assert world.export()["counts"]["unknown"] == 1
+    world.faults()
+    world.clear_journal()
+    before: list[int] = []
+    meanwhile(world, monkeypatch, lambda: before.append(len(lists(world))))
+    assert world.export()["status"] == "succeeded"
+    assert before == [0]
+    right(world, agreements)
+
+
+def test_one_request_at_a_time_means_one_account_after_the_other(
+    world: World, agreements: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    object.__setattr__(world.config, "concurrency", 1)
+    before: list[int] = []
+    meanwhile(world, monkeypatch, lambda: before.append(len(lists(world))))
+    assert world.export()["status"] == "succeeded"
+    assert before == [0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -141,3 +142,14 @@ def test_one_request_at_a_time_means_one_account_after_the_other(
     meanwhile(world, monkeypatch, lambda: before.append(len(lists(world))))
     assert world.export()["status"] == "succeeded"
     assert before == [0]
+
+
+def test_the_collector_looks_seldom_during_an_export_only(
+    world: World, agreements: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert agreements
+    former, during = gc.get_threshold(), list[int]()
+    meanwhile(world, monkeypatch, lambda: during.append(gc.get_threshold()[0]))
+    world.export()
+    assert during[0] > 10 * former[0]
+    assert gc.get_threshold() == former

@@ -23,14 +23,17 @@ def worker(burst: bool) -> None:
 
     Start as many as exports shall run at once. Without CWPORTAL_REDIS_URL a Valkey server is started in the instance folder.
     """
-    from cwportal.jobs import worker as workers
+    from cwportal.jobs import signals
 
-    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s")
-    logging.getLogger("cwportal.jobs").setLevel(logging.INFO)
-    found, app, portal = runtime(), application(), own_portal()
-    if portal is not None:
-        portal.dispose()  # connections are not for children to inherit
-    workers.serve(found, context=app.app_context, forked=partial(_forget_connections, app), burst=burst)
+    with signals.ending():  # also while the application is being made
+        from cwportal.jobs import worker as workers
+
+        logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s")
+        logging.getLogger("cwportal.jobs").setLevel(logging.INFO)
+        found, app, portal = runtime(), application(), own_portal()
+        if portal is not None:
+            portal.dispose()  # connections are not for children to inherit
+        workers.serve(found, context=app.app_context, forked=partial(_forget_connections, app), burst=burst)
 
 
 @click.command()

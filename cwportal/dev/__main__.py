@@ -12,6 +12,7 @@ import shlex
 import signal
 import subprocess  # nosec B404
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,13 +22,14 @@ from cwportal.dev.demo import DEMO_DIR, NEWCOMER_DIR, PARTNER, TENANT, seed_sand
 from cwportal.dev.logins import FIRST_VISIT, LOGINS, PASSWORD, add_logins
 from cwportal.dev.programs import Places, programs
 from cwportal.dev.supervisor import Port, Supervisor, check_free, only_one
-from cwportal.errors import CWPortalError
+from cwportal.errors import CWPortalError, UsageError
 from cwportal.sandbox import Sandbox
 from cwportal.sandbox.defaults import EXPORT_KEYS
 
 PORT = "CWPORTAL_PORT"
 SANDBOX_PORT = "CWPORTAL_SANDBOX_PORT"
 
+_LOWEST, _HIGHEST = 1, 65_535
 _DONE = "demonstrated"
 """File of the instance folder that says that the demonstration was made."""
 _MAY_FIND_SOMETHING = frozenset({"plan", "export"})
@@ -38,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Do it once, keep everything up until Ctrl-C or SIGTERM; the exit status."""
     try:
         places = _places(arguments)
-        places.instance.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make(places.instance)
         status = _first(places)
         if status is None:
             status = _keep_up(places)
@@ -59,14 +61,39 @@ def _places(arguments: list[str] | None) -> Places:
     parser.add_argument("--sandbox-port", type=int, help=f"of the simulator (default: {SANDBOX_PORT}, else 8780)")
     given = parser.parse_args(arguments)
     config = Config.load()
-    portal = given.port or int(os.environ.get(PORT) or 5000)
-    sandbox = given.sandbox_port or int(os.environ.get(SANDBOX_PORT) or 8780)
+    portal = _port(given.port, PORT, 5000)
+    sandbox = _port(given.sandbox_port, SANDBOX_PORT, 8780)
+    if portal == sandbox:
+        raise UsageError(
+            f"The portal and the simulator cannot both listen on port {portal}. Choose another for one of them: {PORT}, {SANDBOX_PORT}."
+        )
     return Places(
         config.instance,
         Port(portal, f"{PORT}={portal + 1} make run"),
         Port(sandbox, f"{SANDBOX_PORT}={sandbox + 10} make run"),
         own_queue=config.redis_url is None,
     )
+
+
+def _make(instance: Path) -> None:
+    try:
+        instance.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=instance) as attempt:
+            attempt.write(b"room")
+    except OSError as error:
+        raise UsageError(
+            f"The folder {instance} cannot be used ({error.strerror or error}). Choose another, or make this one writable: "
+            "CWPORTAL_INSTANCE=folder make run"
+        ) from None
+
+
+def _port(given: int | None, key: str, usual: int) -> int:
+    text = str(given) if given is not None else os.environ.get(key) or str(usual)
+    if not text.isascii() or not text.isdecimal() or not _LOWEST <= int(text) <= _HIGHEST:
+        raise UsageError(
+            f"{text!r} is not a port: write a number from {_LOWEST} to {_HIGHEST}, for instance {key}={usual}."
+        )
+    return int(text)
 
 
 def _first(places: Places) -> int | None:
@@ -132,7 +159,7 @@ def _demonstrate(sandbox: Sandbox, over: threading.Event, *, first: bool) -> int
 def _run(step: tuple[str, ...], environ: Mapping[str, str], over: threading.Event) -> int:
     print(f"\n$ cwportal {shlex.join(step)}", flush=True)
     command_line = [sys.executable, "-m", "cwportal", *step]
-    with subprocess.Popen(command_line, env=dict(environ)) as command:  # nosec B603
+    with subprocess.Popen(command_line, env=dict(environ)) as command:
         while True:
             try:
                 return command.wait(0.2)

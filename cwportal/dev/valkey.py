@@ -46,6 +46,16 @@ def ensure(instance: Path) -> str:
 
     The server outlives its caller; `stop` ends it. Raises ValkeyFailed.
     """
+    try:
+        return _ensure(instance)
+    except OSError as error:
+        raise ValkeyFailed(
+            f"The queue's own Valkey server cannot keep its files in {_folder(instance)} ({error.strerror or error}). Make room there, or "
+            "make it writable for this user, or set CWPORTAL_REDIS_URL to a server of your own."
+        ) from None
+
+
+def _ensure(instance: Path) -> str:
     deadline = time.monotonic() + _PATIENCE
     starts = 0
     while not _answers(instance):
@@ -238,8 +248,9 @@ def _trouble(instance: Path, what: str) -> str:
     last = next((line.strip() for line in reversed(lines) if line.strip()), None)
     said = f" Its last words: {last}." if last else ""
     return (
-        f"The queue's own Valkey server in {_folder(instance)} {what}.{said} Look into {LOG} there, or set CWPORTAL_REDIS_URL to a "
-        "server of your own."
+        f"The queue's own Valkey server in {_folder(instance)} {what}.{said} Look into {LOG} there. Nothing in that folder is needed: "
+        "moved away, the queue begins anew, and exports that were asked for are put into it again. Or set CWPORTAL_REDIS_URL to a server of "
+        "your own."
     )
 
 

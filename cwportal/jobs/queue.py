@@ -25,10 +25,12 @@ from rq.serializers import JSONSerializer
 
 from cwportal.errors import ConfigurationError, CWPortalError, UsageError
 from cwportal.runtime import Runtime
-from cwportal.services import connection, directory, runs
+from cwportal.services import connection, directory, lanes, runs
 from cwportal.vocabulary import Trigger
 
 NAME = "cwportal"
+SLOW = "cwportal-slow"
+"""The queue of runs that are likely to take long (`services.lanes`)."""
 TASK = "cwportal.jobs.tasks.run_export"
 REFRESH_TASK = "cwportal.jobs.tasks.refresh_directory"
 
@@ -43,6 +45,7 @@ _UNDER_WAY = frozenset(
 )
 _MARGIN = 300
 """Seconds beyond CWPORTAL_RUN_LIMIT after which RQ ends a job by force."""
+_KEPT = "Exports that were asked for are kept and start by themselves when it is back."
 _JOB_ID = re.compile(r"run-(\d+)-[0-9a-f]+")
 
 
@@ -59,25 +62,28 @@ class Requested:
 
 
 class RunQueue:
-    """An open connection to the queue."""
+    """An open connection to the queue: `rq` for most, `slow` for runs that are likely to take long."""
 
     def __init__(self, runtime: Runtime, redis: Redis) -> None:
         self.redis = redis
         self.rq = Queue(NAME, connection=redis, serializer=JSONSerializer)
+        self.slow = Queue(SLOW, connection=redis, serializer=JSONSerializer)
+        self._runtime = runtime
         self._timeout = int(runtime.config.run_limit) + _MARGIN
 
-    def enqueue(self, run_id: int) -> str:
-        """Put a run into the queue, under a fresh job id; the run must be committed. Raises redis' errors."""
-        job_id = f"run-{run_id}-{secrets.token_hex(6)}"
-        self.rq.enqueue_call(
-            TASK,
-            args=(run_id,),
-            job_id=job_id,
-            timeout=self._timeout,
-            result_ttl=0,
-            failure_ttl=_FAILURES_KEPT,
-        )
-        return job_id
+    def enqueue(self, *run_ids: int) -> None:
+        """Put runs into the queue, each under a fresh job id; they must be committed. Raises redis' errors."""
+        slow = lanes.slow(self._runtime, run_ids)
+        for run_id in run_ids:
+            queue = self.slow if run_id in slow else self.rq
+            queue.enqueue_call(
+                TASK,
+                args=(run_id,),
+                job_id=f"run-{run_id}-{secrets.token_hex(6)}",
+                timeout=self._timeout,
+                result_ttl=0,
+                failure_ttl=_FAILURES_KEPT,
+            )
 
     def enqueue_refresh(self, partner_id: str) -> None:
         """Put a refresh into the queue, unless this partner's waits there or is being done. Raises redis' errors."""
@@ -96,7 +102,7 @@ class RunQueue:
             except DuplicateJobError:
                 try:
                     job = Job.fetch(job_id, connection=self.redis, serializer=JSONSerializer)
-                    if job.get_status() in _UNDER_WAY:
+                    if self._is_under_way(job):
                         return
                     job.delete()
                 except NoSuchJobError:
@@ -104,32 +110,63 @@ class RunQueue:
             else:
                 return
 
+    def _is_under_way(self, job: Job) -> bool:
+        """Whether the job waits or is being done. One that a worker took and never began, because it ended just then, is neither."""
+        status = job.get_status()
+        if status == JobStatus.STARTED:
+            self.rq.started_job_registry.cleanup()  # what dead workers left is no longer started
+            status = job.get_status()
+        elif status == JobStatus.QUEUED:
+            return self.rq.get_job_position(job) is not None
+        return status in _UNDER_WAY
+
     def waiting(self) -> set[int]:
         """Ids of the runs that have a job which no worker has taken yet."""
-        found = (_JOB_ID.fullmatch(job_id) for job_id in self.rq.get_job_ids())
+        job_ids = [*self.rq.get_job_ids(), *self.slow.get_job_ids()]
+        found = map(_JOB_ID.fullmatch, job_ids)
         return {int(match[1]) for match in found if match}
 
 
 @contextmanager
 def connect(runtime: Runtime) -> Iterator[RunQueue]:
-    """The queue, closed at the end of the block. Any trouble with Redis inside the block becomes QueueUnavailable."""
+    """The queue, closed at the end of the block. Any trouble with Redis inside the block becomes QueueUnavailable.
+
+    ConfigurationError where no Redis is configured, or none that can be understood.
+    """
     url = url_of(runtime)
-    redis: Redis = Redis.from_url(
-        url, socket_connect_timeout=_PATIENCE, socket_timeout=_PATIENCE, retry=Retry(NoBackoff(), 1)
-    )
+    redis = _open(url)
     try:
         yield RunQueue(runtime, redis)
     except RedisError as error:
         raise QueueUnavailable(
-            f"The queue (Redis at {shown(url)}) cannot be used: {error}. Exports that were asked for are kept and start by themselves "
-            "when it is back. Check that the server runs, and CWPORTAL_REDIS_URL."
+            f"The queue (Redis at {shown(url)}) cannot be used: {str(error).rstrip('.')}. {_KEPT} Check that the server runs, and "
+            "CWPORTAL_REDIS_URL."
         ) from None
     finally:
         redis.close()
 
 
+def _open(url: str) -> Redis:
+    """A connection that is made when it is used. What is wrong is not quoted: it may be a part of the password."""
+    try:
+        redis: Redis = Redis.from_url(
+            url, socket_connect_timeout=_PATIENCE, socket_timeout=_PATIENCE, retry=Retry(NoBackoff(), 1)
+        )
+        pool = redis.connection_pool
+        pool.connection_class(**pool.connection_kwargs)  # options that it does not know show here
+    except (ValueError, TypeError, RedisError):
+        raise ConfigurationError(
+            "CWPORTAL_REDIS_URL is not the URL of a Redis server. Write it like redis://user:password@host:6379/0, rediss://… (with TLS) "
+            "or unix:///path/to/socket?db=0; in a password write / as %2F, # as %23, ? as %3F, @ as %40 and % as %25."
+        ) from None
+    return redis
+
+
 def url_of(runtime: Runtime) -> str:
-    """The URL to connect to; starts our own server if that is what is meant. ConfigurationError where there is neither."""
+    """The URL to connect to; starts our own server if that is what is meant.
+
+    ConfigurationError where there is neither, QueueUnavailable if our own does not start.
+    """
     if runtime.config.redis_url:
         return runtime.config.redis_url
     if runtime.broker is None:
@@ -137,7 +174,10 @@ def url_of(runtime: Runtime) -> str:
             "CWPORTAL_REDIS_URL is empty, and this application brings no Redis of its own. Set it to the URL of a Redis or "
             "Valkey server, for instance redis://127.0.0.1:6379/0."
         )
-    return runtime.broker()
+    try:
+        return runtime.broker()
+    except CWPortalError as error:
+        raise QueueUnavailable(f"{error} {_KEPT}") from None
 
 
 def shown(url: str) -> str:

@@ -31,8 +31,7 @@ def put_back(queue: RunQueue, run_ids: list[int]) -> list[int]:
     try:
         waiting = queue.waiting()
         missing = [run_id for run_id in run_ids if run_id not in waiting]
-        for run_id in missing:
-            queue.enqueue(run_id)
+        queue.enqueue(*missing)
     finally:
         queue.redis.delete(_LOCK)
     return missing

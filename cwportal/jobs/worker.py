@@ -1,31 +1,33 @@
 """The worker: RQ's, with what a worker of exports needs more.
 
 RQ by itself leaves the forked child alive when the worker is killed, notices dead workers after minutes, gives up a job it watches when
-Redis is away for a moment, and ends when Redis is lost. The lease in the database keeps exports single whatever happens here.
+Redis is away for a moment, ends when Redis is lost, and is killed by a signal while it starts. The lease in the database keeps exports
+single whatever happens here.
 """
 
 from __future__ import annotations
 
 import logging
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
-from types import FrameType
 from typing import Any, Self
 
 from redis.exceptions import RedisError
 from rq import Queue, Worker
+from rq.exceptions import StopRequested
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from sqlalchemy.exc import SQLAlchemyError
 
 from cwportal.config import Config
 from cwportal.errors import CWPortalError
-from cwportal.jobs import lifeline, tasks
-from cwportal.jobs.queue import QueueUnavailable, connect
+from cwportal.jobs import lanes, lifeline, signals, tasks
+from cwportal.jobs.lanes import Lanes
+from cwportal.jobs.queue import SLOW, QueueUnavailable, connect
 from cwportal.jobs.requeue import requeue
+from cwportal.jobs.signals import Stop, Stopped
 from cwportal.runtime import Runtime
 
 Context = Callable[[], AbstractContextManager[Any]]
@@ -53,18 +55,66 @@ class Pace:
 
 
 class ExportWorker(Worker):
-    """A fork worker whose children end with it, have the application's context, and get the Runtime."""
+    """A fork worker whose children end with it, have the application's context, and get the Runtime.
+
+    SIGTERM and SIGINT: the job in hand is finished, then it ends. A later signal ends the job too; its run is taken up again.
+    """
 
     max_connection_wait_time = _AGAIN
     runtime: Runtime
     context: Context
     forked: Callable[[], None]
-    stopping = False
+    stop: Stop
+    lanes: Lanes | None = None
+    """None: takes what there is, whatever others do."""
+    quick_in_a_row = 0
 
-    def request_stop(self, signum: int, frame: FrameType | None) -> None:
-        """SIGTERM, SIGINT: finish the job in hand, then end. A second signal ends the job too; its run is taken up later."""
-        self.stopping = True
-        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+    def told(self) -> None:
+        """By the first signal."""
+        self._stop_requested = True
+        if self.horse_pid:
+            _log.info("Asked to stop: when the export in hand has ended. A second signal ends it at once.")
+
+    def forced(self) -> None:
+        """By a later one."""
+        if self.horse_pid:
+            self.kill_horse()
+            self.wait_for_horse()
+
+    def _install_signal_handlers(self) -> None:
+        """Those of `serve` stand: they also work while RQ's worker starts and ends."""
+
+    def dequeue_job_and_maintain_ttl(
+        self, timeout: int | None, max_idle_time: int | None = None
+    ) -> tuple[Job, Queue] | None:
+        """Wait for a job: the only thing that a signal interrupts."""
+        try:
+            with self.stop.at_once():
+                return super().dequeue_job_and_maintain_ttl(timeout, max_idle_time)
+        except Stopped:
+            raise StopRequested from None
+
+    def _lanes_now(self) -> list[Queue]:
+        quick, slow = self.queues
+        if self.lanes is not None and not self.lanes.may_take_slow():
+            return [quick]
+        return [slow, quick] if self.quick_in_a_row >= lanes.TURNS else [quick, slow]
+
+    _ordered_queues = property(_lanes_now, lambda _self, _given: None)
+    """RQ asks for it every time it begins to wait, at most `Pace.maintenance` seconds apart."""
+
+    def check_for_suspension(self, burst: bool) -> None:
+        """A Redis that is away has suspended nobody. It is waited for where jobs are, except in a burst."""
+        try:
+            super().check_for_suspension(burst)
+        except RedisError:
+            if burst:
+                raise
+
+    def set_state(self, state: str, pipeline: Any = None) -> None:
+        """It is kept here; what Redis is told of it is for people who look."""
+        with suppress(RedisError):
+            super().set_state(state, pipeline)
 
     def heartbeat(self, *args: Any, **given: Any) -> None:
         """Tell Redis that we are alive. If it is away, that is no reason to end; our own server is brought back."""
@@ -77,13 +127,16 @@ class ExportWorker(Worker):
         """While a job runs, an absent Redis is no reason to leave it: the run's own sign of life is in the database."""
         try:
             super().maintain_heartbeats(job, execution)
+            self._in_hand(job)
         except RedisError as error:
             _log.warning("The queue is away while a job runs, which goes on: %s", error)
             _revive(self.runtime)
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """One job. What Redis does not hear of it is known from the database: a run that has not ended is enqueued again."""
+        self.quick_in_a_row = 0 if job.origin == SLOW else self.quick_in_a_row + 1
         try:
+            self._in_hand(job)
             super().execute_job(job, queue)
         except RedisError as error:
             _log.warning("The queue is away at the end of a job: %s", error)
@@ -91,10 +144,25 @@ class ExportWorker(Worker):
                 self.kill_horse()
                 self.wait_for_horse()
 
+    def _in_hand(self, job: Job) -> None:
+        if self.lanes is not None:
+            self.lanes.work(slow=job.origin == SLOW)
+
     def run_maintenance_tasks(self) -> None:
-        """RQ's own, and runs without a job are put back into the queue."""
-        super().run_maintenance_tasks()  # type: ignore[no-untyped-call]
+        """RQ's own, and runs without a job are put back into the queue. A lock of RQ's that is left behind lasts 15 minutes."""
+        with self.stop.later(), suppress(RedisError):
+            super().run_maintenance_tasks()  # type: ignore[no-untyped-call]
         put_back(self.runtime)
+
+    def prepare_job_execution(self, job: Job, remove_from_intermediate_queue: bool = False) -> None:  # noqa: ARG002
+        """RQ does not expect a worker of two queues to wait for one of them, which then keeps what was taken in another list."""
+        super().prepare_job_execution(job, remove_from_intermediate_queue=True)
+
+    def register_death(self) -> None:
+        """The others need not wait until this worker is silent."""
+        if self.lanes is not None:
+            self.lanes.leave()
+        super().register_death()  # type: ignore[no-untyped-call]
 
     def fork_work_horse(self, job: Job, queue: Queue) -> None:
         """No database connection is inherited: a shared one would be used, or closed, by both processes."""
@@ -125,15 +193,19 @@ def serve(
     `context` is entered around every job; `forked` is called in every child first, to forget what it must not share (a host's
     database connections). A lost Redis is waited for. Raises QueueUnavailable only in a burst, ConfigurationError if there is no Redis to use.
     """
-    while True:
-        try:
-            if _work(runtime, context, forked, burst=burst):
-                return
-        except QueueUnavailable as error:
-            if burst:
-                raise
-            _log.warning("%s Trying again.", error)
-        time.sleep(_AGAIN)
+    with signals.listening() as stop, suppress(Stopped):
+        while True:
+            try:
+                with stop.at_once():
+                    _prepare(runtime)
+                if _work(runtime, context, forked, stop, burst=burst):
+                    return
+            except QueueUnavailable as error:
+                if burst:
+                    raise
+                _log.warning("%s Trying again.", error)
+            with stop.at_once():
+                time.sleep(_AGAIN)
 
 
 def put_back(runtime: Runtime) -> None:
@@ -145,40 +217,35 @@ def put_back(runtime: Runtime) -> None:
         _log.warning("Runs without a worker could not be looked for: %s", error)
 
 
-def _work(runtime: Runtime, context: Context, forked: Callable[[], None], *, burst: bool) -> bool:
-    """One life of an RQ worker; whether it ended because it was meant to."""
-    pace = Pace.of(runtime.config)
+def _prepare(runtime: Runtime) -> None:
+    """Before a worker is registered: is there a queue, and is everything in it?"""
     with connect(runtime) as queue:
         queue.redis.ping()
     put_back(runtime)
-    with connect(runtime) as queue, _own_signals():
+
+
+def _work(runtime: Runtime, context: Context, forked: Callable[[], None], stop: Stop, *, burst: bool) -> bool:
+    """One life of an RQ worker; whether it ended because it was meant to."""
+    pace = Pace.of(runtime.config)
+    with connect(runtime) as queue:
         worker = ExportWorker(
-            [queue.rq],
+            [queue.rq, queue.slow],
             connection=queue.redis,
             serializer=JSONSerializer,
             worker_ttl=pace.ttl,
             maintenance_interval=pace.maintenance,
             job_monitoring_interval=pace.monitoring,
         )
-        worker.runtime, worker.context, worker.forked = runtime, context, forked
+        worker.runtime, worker.context, worker.forked, worker.stop = runtime, context, forked, stop
+        worker.lanes = None if burst else Lanes(queue.redis, worker.name, silent=pace.ttl)
+        stop.told, stop.forced = worker.told, worker.forced
         try:
-            worker.work(burst=burst, logging_level="WARNING")
+            if not stop.requested:
+                worker.work(burst=burst, logging_level="WARNING")
         except RedisError:
-            if worker.stopping:
-                return True
-            raise
-        return worker.stopping or burst
-
-
-@contextmanager
-def _own_signals() -> Iterator[None]:
-    """RQ's handlers only work while its worker does; afterwards the former ones stand again."""
-    former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
+            if not stop.requested:
+                raise
+        return stop.requested or burst
 
 
 def _revive(runtime: Runtime) -> None:

@@ -7,12 +7,13 @@ an operator should have meant.
 from __future__ import annotations
 
 import stat
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from cwportal import config as configuration
@@ -22,10 +23,11 @@ from cwportal.connectwise.errors import ConnectWiseError
 from cwportal.connectwise.guard import AddressGuard
 from cwportal.connectwise.site import is_allowed, parse_site
 from cwportal.errors import ConfigurationError, CWPortalError
-from cwportal.models import Connection
+from cwportal.models import Connection, Run
 from cwportal.runtime import Runtime
 from cwportal.services import schema, secrets
 from cwportal.services.secrets import Keyring
+from cwportal.vocabulary import RunState
 
 MOST_SKEW = timedelta(minutes=1)
 """How far ConnectWise's clock may be from ours."""
@@ -33,6 +35,8 @@ _SITES = 5
 """How many sites are asked for their time."""
 _PATIENCE = 10.0
 """Seconds to wait for each."""
+_WAITS = timedelta(minutes=1)
+"""After which an export that no worker has taken is worth a word."""
 _NO_CLIENT_ID = next(key.default for key in configuration.KEYS if key.field == "client_id")
 
 
@@ -67,7 +71,7 @@ def examine(
     return [
         database,
         _secret_keys(runtime.config, rows),
-        _queue(ping),
+        _queue(runtime, ping, database),
         *_clocks(runtime, rows),
         _instance(runtime.config),
         _client_id(runtime.config, rows),
@@ -171,18 +175,38 @@ def _can_read(keyring: Keyring, row: Connection) -> bool:
     return True
 
 
-def _queue(ping: Callable[[], None]) -> Check:
+def _queue(runtime: Runtime, ping: Callable[[], None], database: Check) -> Check:
+    name = "queue"
     try:
         ping()
     except CWPortalError as error:
         return Check(
-            "queue",
+            name,
             Health.PROBLEM,
             str(error),
             "Exports by workers and by schedule wait until it is back.",
             "Start the Redis or Valkey server, or correct CWPORTAL_REDIS_URL.",
         )
-    return Check("queue", Health.OK, "The queue's server answers.")
+    number, oldest = _waiting(runtime) if database.health is Health.OK else (0, None)
+    if oldest is not None:
+        return Check(
+            name,
+            Health.WARNING,
+            f"Exports that wait for a worker: {number}, the oldest since {oldest:%d %b %Y, %H:%M} UTC.",
+            "There is no worker, or all of them have more to do than they can.",
+            "Start one, or one more, with: cwportal worker (in a host: flask cwportal worker).",
+        )
+    return Check(name, Health.OK, "The queue's server answers.")
+
+
+def _waiting(runtime: Runtime) -> tuple[int, datetime | None]:
+    """Runs that were asked for some time ago and have not begun: how many, and since when."""
+    with runtime.database.read() as session:
+        asked = select(func.count(), func.min(Run.created_at)).where(
+            Run.state == RunState.QUEUED, Run.created_at <= runtime.clock() - _WAITS
+        )
+        number, oldest = session.execute(asked).one()
+    return number, oldest
 
 
 def _clocks(runtime: Runtime, rows: Sequence[Connection]) -> Iterator[Check]:
@@ -231,6 +255,14 @@ def _instance(config: Config) -> Check:
         mode = stat.S_IMODE(folder.stat().st_mode)
     except FileNotFoundError:
         return Check(name, Health.OK, f"{folder} is made when it is needed.")
+    except OSError as error:
+        return Check(
+            name,
+            Health.PROBLEM,
+            f"{folder} cannot be looked at ({error.strerror or error}).",
+            "Where nothing else is configured everything is kept there.",
+            "Correct CWPORTAL_INSTANCE.",
+        )
     if mode & 0o077:
         return Check(
             name,
@@ -238,6 +270,17 @@ def _instance(config: Config) -> Check:
             f"{folder} can be entered by other users of this machine (mode {mode:o}).",
             "It holds the database and the key that protects the stored ConnectWise keys.",
             f"Run: chmod 700 {folder}",
+        )
+    try:
+        with tempfile.TemporaryFile(dir=folder) as attempt:
+            attempt.write(b"doctor")
+    except OSError as error:
+        return Check(
+            name,
+            Health.PROBLEM,
+            f"{folder} cannot be written ({error.strerror or error}).",
+            "The database, the queue and generated keys are kept there where nothing else is configured.",
+            "Make room there, or make it writable for the user who runs this.",
         )
     return Check(name, Health.OK, f"{folder} is closed to other users.")
 

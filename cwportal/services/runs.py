@@ -352,12 +352,16 @@ def is_alive(session: Session, runtime: Runtime, run_id: int) -> bool:
 
 
 def cancel(runtime: Runtime, partner_id: str, run_id: int) -> None:
-    """Ask a run under way to stop before its next write."""
-    with runtime.database.write() as session:
+    """Ask a run under way to stop before its next write. A queued one ends at once: perhaps no worker comes for a long time."""
+    with runtime.database.durable() as session:
         run = find(session, partner_id, run_id)
+        session.refresh(run, with_for_update=True)  # no worker may take it meanwhile
         if run.state not in ACTIVE_RUN_STATES:
             raise UsageError(f"Run {run_id} has ended already ({run.state}).")
         run.cancel_requested = True
+        if run.state == RunState.QUEUED:
+            run.state, run.finished_at = RunState.CANCELLED, runtime.clock()
+            run.error = f"Run {run_id} was cancelled before it began; nothing was written."
 
 
 def find(session: Session, partner_id: str | None, run_id: int) -> Run:

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from cwportal.dev.__main__ import main as make_run
 from cwportal.dev.programs import Places, programs
 from cwportal.dev.supervisor import Port
 from tests.support.demo import Demo, stop
 
 
 def _get(address: str) -> tuple[int, str]:
-    with urllib.request.urlopen(address, timeout=20) as answer:
+    with urllib.request.urlopen(address, timeout=60) as answer:
         return answer.status, answer.read().decode()
 
 
@@ -75,6 +76,24 @@ def test_a_port_that_is_taken(tmp_path: Path, index: int, name: str, key: str) -
     assert name in said
     assert f"{key}=" in said
     assert demo.processes() == []
+
+
+@pytest.mark.parametrize(
+    ("environ", "told"),
+    [
+        ({"CWPORTAL_PORT": "abc"}, "'abc' is not a port"),
+        ({"CWPORTAL_SANDBOX_PORT": "99999"}, "write a number from 1 to 65535, for instance CWPORTAL_SANDBOX_PORT=8780"),
+        ({"CWPORTAL_PORT": "8780", "CWPORTAL_SANDBOX_PORT": "8780"}, "cannot both listen on port 8780"),
+        ({"CWPORTAL_INSTANCE": "/dev/null/folder"}, "The folder /dev/null/folder cannot be used (Not a directory)"),
+    ],
+)
+def test_what_cannot_be_used_is_said_before_anything_is_begun(
+    environ: dict[str, str], told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert make_run([]) == 2
+    assert told in capsys.readouterr().err
 
 
 def test_the_portal_is_served_with_what_is_loaded_out_of_the_garbage_collector(tmp_path: Path) -> None:

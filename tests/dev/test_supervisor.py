@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
+PATIENCE = 60.0
 SLEEPER = "import os, time; print('pid', os.getpid(), flush=True); time.sleep(600)"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEPER
 
@@ -38,7 +39,7 @@ class House:
     def text(self) -> str:
         return self.output.read_text()
 
-    def waits_for(self, pattern: str, seconds: float = 10) -> re.Match[str]:
+    def waits_for(self, pattern: str, seconds: float = PATIENCE) -> re.Match[str]:
         deadline = time.monotonic() + seconds
         while not (found := re.search(pattern, self.text)):
             assert time.monotonic() < deadline, f"no {pattern!r} in:\n{self.text}"
@@ -48,7 +49,7 @@ class House:
     def pids(self) -> list[int]:
         return [int(number) for number in re.findall(r"\| pid (\d+)", self.text)]
 
-    def ends(self, seconds: float = 10) -> int:
+    def ends(self, seconds: float = PATIENCE) -> int:
         return self.process.wait(seconds)
 
 
@@ -77,7 +78,7 @@ def runs(pid: int) -> bool:
     return bool(shown.strip()) and not shown.startswith("Z")
 
 
-def gone(pids: list[int], seconds: float = 5) -> bool:
+def gone(pids: list[int], seconds: float = PATIENCE) -> bool:
     """Whether all end in this time."""
     deadline = time.monotonic() + seconds
     while any(runs(pid) for pid in pids):

@@ -13,6 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from redis import Redis
+
 from cwportal.dev import valkey
 from cwportal.jobs.queue import request_export
 from cwportal.models import Run
@@ -24,7 +26,7 @@ from tests.support.portal import PARTNER
 from tests.support.world import World
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 30.0
+PATIENCE = 120.0
 ADDED = {"method": "POST", "path": "/additions"}
 """Requests that create additions, for barriers."""
 
@@ -49,6 +51,18 @@ def is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def until_written(instance: Path) -> None:
+    """Valkey writes to disk every second, on a busy disk later."""
+
+    def written() -> bool:
+        told = redis.info("persistence")
+        return not told["aof_buffer_length"] and not told["aof_pending_bio_fsync"]
+
+    with Redis.from_url(valkey.url(instance)) as redis:
+        time.sleep(1.2)
+        eventually("everything on disk", written)
 
 
 class Crew:

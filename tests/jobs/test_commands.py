@@ -137,7 +137,7 @@ def test_exports_are_carried_out_until_the_worker_is_stopped(runtime: Runtime, p
         again = request_export(runtime, "msp", actor="test").run_id
         eventually("the second export", lambda: state(runtime, again) == "succeeded")
         worker.send_signal(signal.SIGINT)
-        _, errors = worker.communicate(timeout=10)
+        _, errors = worker.communicate(timeout=60)
     assert worker.returncode == 0, errors
     assert f"Run {run_id}: ended" in errors
     assert "Traceback" not in errors

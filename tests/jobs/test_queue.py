@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 import zlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -17,14 +19,14 @@ from redis import Redis
 
 from cwportal.config import Config
 from cwportal.dev import valkey
-from cwportal.errors import ConfigurationError, NotConnected, RunUnderWay
+from cwportal.errors import ConfigurationError, NotConnected, RunUnderWay, UsageError
 from cwportal.jobs import queue, requeue
 from cwportal.jobs.worker import Pace
 from cwportal.models import Connection, Run
 from cwportal.portal import PortalSource
 from cwportal.services import exports, runs
 from cwportal.vocabulary import Trigger
-from tests.jobs.crew import Crew, eventually
+from tests.jobs.crew import Crew, eventually, until_written
 from tests.support.portal import PARTNER, charge
 from tests.support.world import KEYS, group
 
@@ -93,6 +95,65 @@ def test_without_a_url_and_a_server_of_our_own_the_key_is_named(crew: Crew) -> N
         pass
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost:6379",
+        "http://127.0.0.1:6379",
+        "redis://:geh/eim@127.0.0.1:6379/0",
+        "redis://:geheim#x@127.0.0.1:6379/0",
+        "redis://127.0.0.1:99999/0",
+        "redis://127.0.0.1:6379/0?colour=geheim",
+        "unix:///tmp/socket?db=geheim",
+        "rediss://127.0.0.1:6379/0?ssl_cert_reqs=geheim",
+    ],
+)
+def test_a_url_that_cannot_be_understood_keeps_the_run_and_tells_no_password(crew: Crew, url: str) -> None:
+    wrong = replace(crew.runtime, config=replace(crew.runtime.config, redis_url=url))
+    told = queue.request_export(wrong, PARTNER, actor="test").waits or ""
+    assert "CWPORTAL_REDIS_URL is not the URL of a Redis server" in told
+    assert "geh" not in told
+
+
+def test_a_server_of_our_own_that_does_not_start_keeps_the_run_and_says_why(crew: Crew, tmp_path: Path) -> None:
+    blocked = tmp_path / "blocked"
+    blocked.mkdir()
+    (blocked / "valkey").write_text("a file where its folder should be")
+    config = replace(crew.runtime.config, redis_url=None)
+    away = replace(crew.runtime, config=config, broker=partial(valkey.ensure, blocked))
+    requested = queue.request_export(away, PARTNER, actor="test")
+    assert "cannot keep its files" in (requested.waits or "")
+    assert requeue.requeue(crew.runtime) == [requested.run_id]
+
+
+def test_a_password_and_a_lost_one(crew: Crew, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("locked")
+    plain = valkey.ensure(folder)
+    with Redis.from_url(plain) as admin:
+        admin.config_set("requirepass", "p@ss/#%")
+        try:
+            given = [
+                replace(crew.runtime.config, redis_url=url)
+                for url in (_with(plain, "p%40ss%2F%23%25"), _with(plain, "no"), plain)
+            ]
+            right, wrong, without = (replace(crew.runtime, config=config) for config in given)
+            assert queue.request_export(right, PARTNER, actor="test").waits is None
+            for runtime in (wrong, without):
+                with (
+                    pytest.raises(queue.QueueUnavailable, match=r"password|authenticat") as told,
+                    queue.connect(runtime) as jobs,
+                ):
+                    jobs.redis.ping()
+                assert "ss/#" not in str(told.value)
+        finally:
+            admin.config_set("requirepass", "")
+            valkey.stop(folder)
+
+
+def _with(url: str, password: str) -> str:
+    return url.replace("unix://", f"unix://:{password}@")
+
+
 def test_requeue_adds_only_what_is_missing(crew: Crew, redis: Redis) -> None:
     run_id = crew.ask()
     assert requeue.requeue(crew.runtime) == []
@@ -105,12 +166,14 @@ def test_requeue_adds_only_what_is_missing(crew: Crew, redis: Redis) -> None:
 def test_one_at_a_time_looks_for_runs_without_a_job(crew: Crew, redis: Redis) -> None:
     crew.ask()
     redis.flushall()
-    redis.set("cwportal:requeue", b"1", px=300)
+    redis.set("cwportal:requeue", b"1")
     assert requeue.requeue(crew.runtime) == []
-    eventually("the end of a dead one's turn", lambda: requeue.requeue(crew.runtime), 3)
+    redis.pexpire("cwportal:requeue", 300)
+    eventually("the end of a dead one's turn", lambda: requeue.requeue(crew.runtime))
 
 
-def test_a_run_at_work_is_left_alone_until_its_lease_ends(crew: Crew) -> None:
+def test_a_run_at_work_is_left_alone_until_its_lease_ends(crew_with: Callable[..., Crew]) -> None:
+    crew = crew_with(CWPORTAL_LEASE="60")
     run_id = crew.ask()
     with queue.connect(crew.runtime) as jobs:
         jobs.rq.empty()
@@ -118,18 +181,18 @@ def test_a_run_at_work_is_left_alone_until_its_lease_ends(crew: Crew) -> None:
     assert lease is not None
     assert not lease.resumed
     assert requeue.requeue(crew.runtime) == []
-    crew.world.clock.advance(2.1)
+    crew.world.clock.advance(60.1)
     assert requeue.requeue(crew.runtime) == [run_id]
 
 
-def test_only_one_can_claim_a_run(crew_on_both: Crew) -> None:
-    crew = crew_on_both
+def test_only_one_can_claim_a_run(crew_with: Callable[..., Crew], database_url: str) -> None:
+    crew = crew_with(CWPORTAL_LEASE="60", CWPORTAL_DATABASE_URL=database_url)
     run_id = crew.ask()
     first = runs.claim(crew.runtime, run_id)
     assert first is not None
     assert (first.run_id, first.partner_id, first.resumed) == (run_id, PARTNER, False)
     assert runs.claim(crew.runtime, run_id) is None
-    crew.world.clock.advance(2.1)
+    crew.world.clock.advance(60.1)
     second = runs.claim(crew.runtime, run_id)
     assert second is not None
     assert second.resumed
@@ -146,12 +209,13 @@ def test_an_ended_run_cannot_be_claimed(crew: Crew) -> None:
     assert not exports.run(crew.runtime, run_id)
 
 
-def test_an_export_in_the_foreground_takes_up_a_queued_run_that_nobody_does(crew: Crew) -> None:
+def test_an_export_in_the_foreground_takes_up_a_queued_run_that_nobody_does(crew_with: Callable[..., Crew]) -> None:
+    crew = crew_with(CWPORTAL_LEASE="60")
     agreements = crew.portal(a=charge("MBX", 3, 2, 5))
     run_id = crew.ask()
     with pytest.raises(RunUnderWay):
         crew.world.export()
-    crew.world.clock.advance(2.1)
+    crew.world.clock.advance(60.1)
     assert exports.export(crew.runtime, PARTNER, actor="test") == run_id
     assert crew.world.lines(agreements["a"]) == [group("MBX", 3, 2, 5)]
     crew.burst()
@@ -174,6 +238,24 @@ def test_a_scheduled_instant_has_one_run(crew: Crew) -> None:
         request()
     due += timedelta(days=1)
     assert request() == run_id + 1
+
+
+def test_a_queued_run_that_is_cancelled_has_ended_though_no_worker_is_there(crew_on_both: Crew, redis: Redis) -> None:
+    crew = crew_on_both
+    crew.portal(a=charge("MBX", 3, 2, 5))
+    run_id = crew.ask()
+    runs.cancel(crew.runtime, PARTNER, run_id)
+    run = crew.run(run_id)
+    assert (run.state, run.finished_at is not None) == ("cancelled", True)
+    assert "before it began" in (run.error or "")
+    with pytest.raises(UsageError, match="has ended already"):
+        runs.cancel(crew.runtime, PARTNER, run_id)
+    redis.flushall()
+    assert requeue.requeue(crew.runtime) == []
+    again = crew.ask()
+    crew.burst()
+    assert crew.state(again) == "succeeded"
+    assert len(crew.created()) == 1
 
 
 def test_a_cancelled_run_is_not_begun(crew: Crew) -> None:
@@ -243,7 +325,7 @@ def test_an_emptied_queue_loses_nothing_and_doubles_nothing(crew: Crew, redis: R
 def test_jobs_survive_the_death_of_valkey(embedded: Crew) -> None:
     embedded.portal(a=charge("MBX", 3, 2, 5))
     run_id = embedded.ask()
-    time.sleep(1.2)  # it writes to disk every second
+    until_written(embedded.runtime.config.instance)
     pid = valkey.pid(embedded.folder)
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
@@ -260,7 +342,7 @@ def test_a_worker_brings_its_valkey_back_and_the_job_in_hand_goes_on(embedded: C
     worker = embedded.worker()
     embedded.held()
     _kill_valkey(embedded)
-    eventually("the Valkey that the worker starts", lambda: valkey.pid(embedded.folder), 10)
+    eventually("the Valkey that the worker starts", lambda: valkey.pid(embedded.folder))
     _kill_valkey(embedded)
     embedded.release()
     assert embedded.ended(run_id) == "succeeded"
@@ -268,7 +350,7 @@ def test_a_worker_brings_its_valkey_back_and_the_job_in_hand_goes_on(embedded: C
 
     embedded.world.source.set_charges("a", charge("MBX", 4, 2, 5))
     _kill_valkey(embedded)
-    again = eventually("the queue", lambda: valkey.pid(embedded.folder), 10) and embedded.ask()
+    again = eventually("the queue", lambda: valkey.pid(embedded.folder)) and embedded.ask()
     assert embedded.ended(again) == "succeeded"
     assert worker.poll() is None
     assert embedded.world.lines(agreements["a"]) == [group("MBX", 3, 2, 5)]  # the portal data it started with

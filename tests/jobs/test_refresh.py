@@ -68,6 +68,33 @@ def test_a_queue_that_is_away_is_said(crew: Crew) -> None:
     assert "cannot reach its queue" in (standing.error or "")
 
 
+def test_one_that_a_worker_took_and_never_began_can_be_asked_for_again(crew: Crew, redis: Redis) -> None:
+    queue.request_refresh(crew.runtime, PARTNER)
+    assert redis.lpop("rq:queue:cwportal")  # and then its process ended
+    queue.request_refresh(crew.runtime, PARTNER)
+    assert redis.llen("rq:queue:cwportal") == 1
+    crew.burst()
+    assert not choices.standing(crew.runtime, PARTNER).waits
+
+
+def test_one_whose_worker_died_can_be_asked_for_again_before_anybody_has_tidied_up(crew: Crew, redis: Redis) -> None:
+    crew.hold("before", method="GET", path="/company/companies$")
+    queue.request_refresh(crew.runtime, PARTNER)
+    worker = crew.worker()
+    crew.held()
+    queue.request_refresh(crew.runtime, PARTNER)
+    assert redis.llen("rq:queue:cwportal") == 0, "it is being done"
+    worker.kill()
+    worker.wait()
+    crew.world.control("barriers/release", {"name": "hold", "drop": True})
+    for member in redis.zrange("rq:wip:cwportal", 0, -1):
+        redis.zadd("rq:wip:cwportal", {member: 1})  # a minute later
+    queue.request_refresh(crew.runtime, PARTNER)
+    assert redis.llen("rq:queue:cwportal") == 1
+    crew.burst()
+    assert not choices.standing(crew.runtime, PARTNER).waits
+
+
 def test_nothing_to_read_without_a_connection(crew: Crew) -> None:
     with crew.runtime.database.write() as session:
         session.delete(session.get_one(Connection, PARTNER))

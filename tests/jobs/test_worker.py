@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -13,13 +14,19 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
+from redis.exceptions import RedisError
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from cwportal.dev import valkey
 from cwportal.jobs import queue, requeue
+from cwportal.jobs.signals import Stop
+from cwportal.jobs.worker import ExportWorker
 from cwportal.models import Run
 from cwportal.services import runs
-from tests.jobs.crew import ROOT, Crew, children, eventually, is_alive
+from tests.jobs import process
+from tests.jobs.crew import PATIENCE, ROOT, Crew, children, eventually, is_alive
+from tests.jobs.signalled import MOMENTS, WITH_JOBS
 from tests.support.portal import charge
 from tests.support.world import group
 
@@ -46,7 +53,7 @@ def test_a_killed_worker_is_followed_by_another_and_nothing_is_written_twice(cre
 
     victim.kill()
     victim.wait()
-    eventually("the end of the orphan", lambda: not any(is_alive(pid) for pid in horses), 2)
+    eventually("the end of the orphan", lambda: not any(is_alive(pid) for pid in horses))
     crew.world.control("barriers/release", {"name": "hold", "drop": point == "before"})
     crew.worker()
 
@@ -106,7 +113,7 @@ def test_sigterm_lets_the_job_in_hand_finish(crew: Crew) -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         worker.wait(1)
     crew.release()
-    assert worker.wait(10) == 0
+    assert worker.wait(PATIENCE) == 0
     assert crew.state(run_id) == "succeeded"
 
 
@@ -114,7 +121,83 @@ def test_an_idle_worker_stops_at_once(crew: Crew) -> None:
     worker = crew.worker()
     eventually("the worker in its registry", lambda: queue_of(crew.env["CWPORTAL_REDIS_URL"]))
     worker.terminate()
-    assert worker.wait(5) == 0
+    assert worker.wait(PATIENCE) == 0
+
+
+def test_a_signal_at_any_moment_ends_it_with_status_0_and_leaves_nothing_that_blocks(crew: Crew) -> None:
+    crew.portal(a=charge("MBX", 3, 2, 5))
+    run_id = crew.ask()
+    process.leave(crew.folder, crew.world.source)
+    command = [sys.executable, "-m", "tests.jobs.signalled"]
+    done = subprocess.run(command, cwd=ROOT, env=crew.env, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    assert len(found) == len(MOMENTS)
+    for moment, seen in found.items():
+        assert (seen["status"], seen["left"]) == (0, []), (moment, done.stderr)
+    assert [moment for moment, seen in found.items() if seen["lost"]] == WITH_JOBS
+    assert crew.state(run_id) == "succeeded"
+    assert "Traceback" not in done.stderr
+
+
+def test_a_signal_while_the_queue_is_away_lets_the_job_in_hand_finish(
+    crew_with: Callable[..., Crew], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    away = tmp_path_factory.mktemp("away")
+    crew = crew_with(CWPORTAL_REDIS_URL=valkey.ensure(away))
+    try:
+        crew.portal(a=charge("MBX", 3, 2, 5))
+        crew.hold("after")
+        run_id = crew.ask()
+        worker = crew.worker()
+        crew.held()
+    finally:
+        valkey.stop(away)
+    worker.terminate()
+    eventually("its answer to the signal", lambda: "Asked to stop" in crew.log())
+    crew.release()
+    assert crew.ended(run_id) == "succeeded"
+    assert worker.wait(PATIENCE) == 0, crew.log()
+    assert crew.run(run_id).attempts == 1
+
+
+def test_a_queue_that_goes_away_between_two_jobs_does_not_end_the_worker(
+    crew_with: Callable[..., Crew], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    away = tmp_path_factory.mktemp("away")
+    crew = crew_with(CWPORTAL_REDIS_URL=valkey.ensure(away))
+    try:
+        with queue.connect(crew.runtime) as jobs:
+            worker = ExportWorker([jobs.rq, jobs.slow], connection=jobs.redis, serializer=JSONSerializer)
+            worker.runtime, worker.stop = crew.runtime, Stop()
+            valkey.stop(away)
+            worker.check_for_suspension(burst=False)
+            worker.run_maintenance_tasks()
+            worker.set_state("idle")
+            assert worker.get_state() == "idle"
+            with pytest.raises(RedisError):
+                worker.check_for_suspension(burst=True)
+    finally:
+        valkey.stop(away)
+
+
+def test_a_second_signal_ends_the_job_too(crew: Crew) -> None:
+    crew.portal(a=charge("MBX", 3, 2, 5))
+    crew.hold("after")
+    run_id = crew.ask()
+    worker = crew.worker()
+    crew.held()
+    (horse,) = children(worker.pid)
+    worker.terminate()
+    eventually("its answer to the signal", lambda: "Asked to stop" in crew.log())
+    time.sleep(1.1)  # sooner it is the same signal
+    worker.terminate()
+    assert worker.wait(PATIENCE) == 0, crew.log()
+    assert not is_alive(horse)
+    assert queue_of(crew.env["CWPORTAL_REDIS_URL"]) == 0
+    crew.release()
+    crew.worker()
+    assert crew.ended(run_id) == "succeeded"
+    assert len(crew.created()) == 1
 
 
 def queue_of(url: str) -> int:
@@ -122,8 +205,8 @@ def queue_of(url: str) -> int:
         return int(redis.scard("rq:workers"))
 
 
-def test_two_workers_and_two_jobs_for_one_run_are_one_export(crew_on_both: Crew) -> None:
-    crew = crew_on_both
+def test_two_workers_and_two_jobs_for_one_run_are_one_export(crew_with: Callable[..., Crew], database_url: str) -> None:
+    crew = crew_with(CWPORTAL_LEASE="60", CWPORTAL_DATABASE_URL=database_url)  # however slow, nobody takes it for dead
     charges = {f"a{number}": charge("MBX", number + 1, 2, 5) for number in range(6)}
     agreements = crew.portal(**charges)
     crew.world.control("variant", {"latency": 0.03})
@@ -133,7 +216,7 @@ def test_two_workers_and_two_jobs_for_one_run_are_one_export(crew_on_both: Crew)
         jobs.enqueue(run_id)
         jobs.enqueue(run_id)
     first, second = crew.worker("--burst"), crew.worker("--burst")
-    assert (first.wait(30), second.wait(30)) == (0, 0)
+    assert (first.wait(PATIENCE), second.wait(PATIENCE)) == (0, 0)
     assert crew.ended(run_id) == "succeeded"
     assert crew.log().count("nothing to do") == 2
     assert len(crew.created()) == len(agreements)
@@ -162,7 +245,7 @@ def test_a_bare_rq_worker_fails_with_advice_and_loses_nothing(crew: Crew, redis:
 
 @pytest.mark.parametrize("seed", range(2))
 def test_workers_killed_again_and_again_still_end_the_run_right(crew_with: Callable[..., Crew], seed: int) -> None:
-    crew = crew_with(CWPORTAL_LEASE="1", CWPORTAL_SETTLE="0.3")
+    crew = crew_with(CWPORTAL_LEASE="3", CWPORTAL_SETTLE="0.3")
     agreements = crew.portal(**{f"a{number}": charge("MBX", number + 1, 2, 5) for number in range(8)})
     crew.world.control("variant", {"latency": 0.1})
     crew.world.clear_journal()

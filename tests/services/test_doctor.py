@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -17,12 +18,14 @@ from cwportal.errors import CWPortalError
 from cwportal.models import Connection
 from cwportal.runtime import Runtime
 from cwportal.sandbox import Sandbox
-from cwportal.services import connection, doctor, schema, secrets
+from cwportal.services import connection, doctor, runs, schema, secrets
 from cwportal.services.doctor import Check, Health
+from cwportal.vocabulary import Trigger
 from tests.support.portal import PARTNER, MemorySource
 from tests.support.world import KEYS
 
 OK, WARNING, PROBLEM = Health
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="a folder in which nobody, not even root, can write")
 
 
 def answers() -> None:
@@ -107,6 +110,29 @@ def test_a_fresh_installation_has_nothing_wrong(fresh: Installation) -> None:
 def test_a_connected_one_only_warns_of_the_allowed_site(connected: Installation) -> None:
     checks = doctor.examine(connected.runtime, ping=answers)
     assert [check.name for check in checks if check.health is not OK] == ["allowed sites"]
+
+
+def test_exports_that_no_worker_takes(connected: Installation) -> None:
+    at = connected.runtime.clock()
+    connection_of = connection.get(connected.runtime, PARTNER)
+    runs.request(connected.runtime, PARTNER, connection_of.tenant, trigger=Trigger.MANUAL, actor="test", approval={})
+    assert connected.check("queue").health is OK
+    connected.runtime = replace(connected.runtime, clock=lambda: at + timedelta(minutes=2))
+    found = connected.check("queue")
+    assert (found.health, "wait for a worker: 1, the oldest since" in found.what) == (WARNING, True)
+    assert "cwportal worker" in found.todo
+
+
+@pytest.mark.parametrize(
+    ("folder", "words"),
+    [
+        pytest.param("/proc/self/fd", "cannot be written", marks=LINUX),
+        ("/dev/null/folder", "cannot be looked at"),
+    ],
+)
+def test_an_instance_folder_that_cannot_be_used(fresh: Installation, folder: str, words: str) -> None:
+    found = fresh.configured(instance=Path(folder)).check("instance folder")
+    assert (found.health, words in found.what) == (PROBLEM, True)
 
 
 def test_database_not_migrated(tmp_path: Path) -> None:

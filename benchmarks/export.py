@@ -57,10 +57,16 @@ class _Line:
     times: float = 1.0
 
     def bound(self) -> int:
-        """Requests by design section 8: reads, and one write per change. A first export also makes the products."""
+        """Requests by design section 8: reads, and one write per change. A first export also makes the products, and counts once in
+        every agreement that it found empty (docs/reliability.md).
+        """
         agreements, lines = self.workload.agreements, self.workload.lines
         batches = 2 * math.ceil(agreements / _BATCH) + math.ceil(lines / _BATCH)
-        writes = {"first": self.workload.additions + lines, "no change": 0, "1 % change": self.workload.changes()}
+        writes = {
+            "first": self.workload.additions + lines + agreements,
+            "no change": 0,
+            "1 % change": self.workload.changes(),
+        }
         return math.floor(5 + 1.05 * (agreements + batches)) + writes[self.phase]
 
     def text(self, latency: float) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from cwportal.billing.findings import finding, in_order
-from cwportal.billing.scale import SCALE, canonical, exact_sum, to_scale
+from cwportal.billing.scale import MOST, SCALE, canonical, exact_sum, to_scale
 from cwportal.billing.values import AccountCharges, ExportSettings, Finding, Group, GroupKey, Sku
 from cwportal.portal import Charge
 from cwportal.vocabulary import Data
@@ -16,16 +17,17 @@ from cwportal.vocabulary import Data
 LONGEST = 60
 """Old ConnectWise releases take product identifiers of 60 characters (contract section 2)."""
 
+_SHOWN = 30
 _ZERO = Decimal(0)
 
 RETAIL = "Products & Pricing > Retail pricing"
 
 
 def twins(part_numbers: Iterable[str]) -> frozenset[str]:
-    """Part numbers (trimmed) of one partner that differ by case only: ConnectWise may take them for one product."""
+    """Part numbers (trimmed) of one partner that differ only by case or by how accents are written: ConnectWise may take them for one."""
     alike: dict[str, set[str]] = defaultdict(set)
     for part_number in part_numbers:
-        alike[part_number.strip().casefold()].add(part_number.strip())
+        alike[unicodedata.normalize("NFC", part_number.strip().casefold())].add(part_number.strip())
     return frozenset(part for several in alike.values() if len(several) > 1 for part in several)
 
 
@@ -82,24 +84,24 @@ def group_order(group: Group) -> tuple[str, tuple[bool, Decimal, bool, Decimal]]
 
 @dataclass(slots=True)
 class _Part:
-    """All charges of one part number. `negative`, `priceless`, `finer` are what was noticed on the way."""
+    """All charges of one part number. `negative`, `priceless` (quantity, cost), `finer` are what was noticed on the way."""
 
     part_number: str
     quantities: dict[GroupKey, list[Decimal]] = field(default_factory=dict)
-    priceless: list[Decimal] = field(default_factory=list)
+    priceless: list[tuple[Decimal, Decimal]] = field(default_factory=list)
     negative: list[str] = field(default_factory=list)
     finer: list[str] = field(default_factory=list)
 
     def add(self, charge: Charge) -> None:
         named = (("quantity", charge.quantity), ("unit price", charge.unit_price), ("unit cost", charge.unit_cost))
         for name, value in named:
-            if value is not None and (not value.is_finite() or value < 0):
-                self.negative.append(f"{name} {value}")
+            if value is not None and (not value.is_finite() or value < 0 or value > MOST):
+                self.negative.append(f"{name} {value}" if len(str(value)) < _SHOWN else f"{name} {value:.6g}")
                 return
         price = None if charge.unit_price is None else to_scale(charge.unit_price)
         cost = to_scale(charge.unit_cost)
         if price is None:
-            self.priceless.append(charge.quantity)
+            self.priceless.append((charge.quantity, charge.unit_cost))
         elif price != charge.unit_price:
             self.finer.append(f"unit price {canonical(charge.unit_price or price)} -> {canonical(price)}")
         if cost != charge.unit_cost:
@@ -131,8 +133,8 @@ class _Part:
             found.append(
                 finding(
                     "part_number_twins",
-                    f"Another SKU differs from {part} by upper and lower case only, and ConnectWise may take both for one "
-                    "product. Nothing of it is created, updated or ended. Rename one of them in the portal.",
+                    f"Another SKU differs from {part} only by upper and lower case, or by how an accent is written, and "
+                    "ConnectWise may take both for one product. Nothing of it is created, updated or ended. Rename one of them in the portal.",
                     part_number=part,
                 )
             )
@@ -149,12 +151,13 @@ class _Part:
             found.append(
                 finding(
                     "negative_amount",
-                    f"A charge of {part or 'no SKU'} has a {min(self.negative)}; quantity, price and cost may not be below zero. "
+                    f"A charge of {part or 'no SKU'} has a {min(self.negative)}; quantity, price and cost may not be below zero, nor more "
+                    "than anybody could bill. "
                     "Nothing of it is created, updated or ended. Correct the charge in the portal.",
                     part_number=part,
                 )
             )
-        missing = to_scale(exact_sum(self.priceless))
+        missing = to_scale(exact_sum([quantity for quantity, _ in self.priceless]))
         if needs_price and missing:
             found.append(
                 finding(
@@ -162,6 +165,7 @@ class _Part:
                     f"{part} has no retail price, so a quantity of {canonical(missing)} is not billed; nothing of it is created, "
                     f"updated or ended. Set its price under {retail_hint}.",
                     part_number=part,
+                    amount=exact_sum([quantity * cost for quantity, cost in self.priceless]),
                 )
             )
         return found

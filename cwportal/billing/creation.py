@@ -129,6 +129,16 @@ def exists(account_name: str, others: Iterable[tuple[int, str]]) -> Finding:
     )
 
 
+def exists_unseen(account_name: str, identifier: str) -> Finding:
+    """ConnectWise says that the identifier is taken and shows nobody who has it: it may well be the same customer."""
+    return finding(
+        "company_exists",
+        f"{account_name} is to get a new company, but ConnectWise says that it already has one with the identifier {identifier} and does not "
+        f"show it to the API member, so nothing is created. Give the member's role Company > Company Maintenance > Inquire at level All, "
+        f"or map {account_name} to that company.",
+    )
+
+
 def contact_missing(account_name: str, company: str) -> Finding:
     """ConnectWise refuses an agreement without a contact (required since 2025.1, contract section 8)."""
     return finding(

@@ -31,8 +31,16 @@ def effective_date(
     day = max(filter(None, (month, agreement.start, agreement.bill_start)))
     for end in (*(row.cancelled for row in rows if row.cancelled), *also_ending):
         if end >= month:
-            day = max(day, end + timedelta(days=1))
+            day = max(day, end + timedelta(days=1)) if end < date.max else end
     return None if agreement.end is not None and day > agreement.end else day
+
+
+def is_soon(day: date, *, today: date, months: int = 1) -> bool:
+    """Whether a line of that effective date bills now, or from the first of next month on (or of so many months ahead)."""
+    ahead = today
+    for _ in range(months):
+        ahead = last_of_month(ahead) + timedelta(days=1)
+    return day <= ahead
 
 
 def last_day(row: Row, *, today: date) -> date:

@@ -11,12 +11,15 @@ from cwportal.billing.effective import first_of_month
 from cwportal.billing.findings import decide, finding
 from cwportal.billing.lines import key_of
 from cwportal.billing.match import equal_first
-from cwportal.billing.money import price_of, text
+from cwportal.billing.money import is_billed, price_of, text
 from cwportal.billing.scale import canonical
 from cwportal.billing.values import Decision, Finding, Group, Row
 from cwportal.vocabulary import Adopt, Answer
 
 _TYPED = "use|end:DATE|leave"
+
+_YEARS = 20
+"""A last day further ahead is a slip of the pen, and the new line would start after it."""
 
 _ANSWERS = {Answer.USE, Answer.END, Answer.LEAVE}
 
@@ -49,7 +52,7 @@ def settle(
     if undecided:
         if adopt is Adopt.NO:
             answers |= {row.id: Decision(Answer.LEAVE) for row in undecided}
-        elif adopt is Adopt.YES and len(rows) == len(groups) == 1 and rows[0].unit_price == groups[0].key.unit_price:
+        elif adopt is Adopt.YES and len(rows) == len(groups) == 1 and _stands_for(rows[0], groups[0], today):
             answers[rows[0].id] = Decision(Answer.USE)
         else:
             return Settled(findings=[_question(row, groups, account_id) for row in undecided])
@@ -79,6 +82,13 @@ def settle(
     return settled
 
 
+def _stands_for(row: Row, group: Group, today: date) -> bool:
+    """Whether nobody needs to look: the line bills the customer already, at the portal's price."""
+    return (
+        row.unit_price == group.key.unit_price and is_billed(row) and (row.effective is None or row.effective <= today)
+    )
+
+
 def end_problem(row: Row, until: date | None, today: date) -> str | None:
     """Why a row cannot be ended on that day; None if it can.
 
@@ -88,6 +98,8 @@ def end_problem(row: Row, until: date | None, today: date) -> str | None:
         return "no last day was given"
     if row.effective is not None and until < row.effective:
         return f"{until.isoformat()} is before {row.effective.isoformat()}, the day from which it bills"
+    if until.year > today.year + _YEARS:
+        return f"{until.isoformat()} is too far ahead; leave it instead if it is to stay"
     earliest = first_of_month(today) - timedelta(days=1)
     if until < earliest:
         return f"{until.isoformat()} is too far back; {earliest.isoformat()} is the earliest day"
@@ -97,9 +109,10 @@ def end_problem(row: Row, until: date | None, today: date) -> str | None:
 def describe(row: Row) -> str:
     """A row in words: its values and what it bills a month."""
     what = f" ({row.description})" if row.description else ""
+    how = "" if is_billed(row) else f" (Bill Customer is {row.bill_customer!r})"
     return (
         f"line {row.id}{what}: quantity {canonical(row.quantity)}, price {canonical(row.unit_price)}, cost {canonical(row.unit_cost)}, "
-        f"{text(price_of(row))} a month"
+        f"{text(price_of(row))} a month{how}"
     )
 
 

@@ -54,6 +54,11 @@ def not_taken(row: Row, sent: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def same_amount(actual: Decimal, sent: Decimal) -> bool:
+    """Whether an amount is the one sent, as far as ConnectWise keeps its decimals."""
+    return _same(actual, sent, rounded=True)
+
+
 def _has(row: Row, sent: Mapping[str, Any], *, rounded: bool) -> bool:
     return all(_same(_value(row, name), value, rounded=rounded) for name, value in sent.items() if name in _FIELDS)
 
@@ -61,8 +66,8 @@ def _has(row: Row, sent: Mapping[str, Any], *, rounded: bool) -> bool:
 def _same(actual: Decimal | date | None, sent: Any, *, rounded: bool) -> bool:
     if actual == sent:
         return True
-    if not rounded or not isinstance(actual, Decimal) or not isinstance(sent, Decimal):
-        return False
+    if not rounded or not isinstance(actual, Decimal) or not isinstance(sent, Decimal) or not actual:
+        return False  # what was rounded to nothing bills nothing
     return any(actual == sent.quantize(step, mode) for step in _COARSER for mode in (ROUND_HALF_UP, ROUND_HALF_EVEN))
 
 

@@ -1,4 +1,4 @@
-"""What lines cost a month: (quantity - less included, not below 0) x price or cost, exact."""
+"""What lines cost a month: (quantity - less included, not below 0) x price or cost, exact. A line that is not billed to the customer is 0."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from decimal import Decimal
 from cwportal.billing.values import Money, Row
 
 ZERO = Decimal(0)
+_NOT_BILLED = {"donotbill", "nocharge"}
+"""Values of an addition's billCustomer with which no invoice asks for money (contract section 8); everything else counts as billed."""
 
 
 def billed(quantity: Decimal, less_included: Decimal) -> Decimal:
@@ -14,9 +16,15 @@ def billed(quantity: Decimal, less_included: Decimal) -> Decimal:
     return max(quantity - less_included, ZERO)
 
 
+def is_billed(row: Row) -> bool:
+    """Whether the customer is to pay for the row at all."""
+    told = row.bill_customer
+    return told == "Billable" or told.strip().casefold() not in _NOT_BILLED
+
+
 def price_of(row: Row) -> Decimal:
     """What the row bills a month."""
-    return billed(row.quantity, row.less_included) * row.unit_price
+    return billed(row.quantity, row.less_included) * row.unit_price if is_billed(row) else ZERO
 
 
 def cost_of(row: Row) -> Decimal:

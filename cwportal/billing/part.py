@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from cwportal.billing.draft import Draft, cancel_fields
-from cwportal.billing.effective import effective_date, last_day
+from cwportal.billing.effective import effective_date, is_soon, last_day
 from cwportal.billing.existing import settle
 from cwportal.billing.fields import Difference, Drifted, differences, wanted
 from cwportal.billing.findings import decide, finding
@@ -20,15 +20,20 @@ from cwportal.billing.products import taxable_fields
 from cwportal.billing.scale import canonical
 from cwportal.billing.tell import (
     ambiguous,
+    bills_less,
     changed_by_hand,
-    less_included,
+    kept_rounded,
     lost_accepted,
     lost_question,
     reason_for,
+    starts_later,
     uncancelled,
 )
 from cwportal.billing.values import AccountInput, AgreementFacts, Context, Group, Row, Values
 from cwportal.vocabulary import Action, Answer, Data, Drift, Effect, Ended, Kind
+
+_LONG = 3
+"""Months ahead from which on a line of ours that bills nothing yet is said on every run."""
 
 
 def plan_part(part: Part, account: AccountInput, agreement: AgreementFacts, context: Context) -> Draft:
@@ -104,11 +109,15 @@ class _PartPlan:
 
     def _matched(self, ours: Ours, group: Group) -> None:
         draft = self.draft
-        if ours.row.less_included:
-            draft.findings.append(less_included(ours.row, group.part_number))
-        difference = differences(ours.row, ours.line, wanted(group, self.settings.data), self.settings.drift)
+        draft.findings += bills_less(ours.row, group.part_number)
+        effective = ours.row.effective
+        if effective is not None and not is_soon(effective, today=self.context.today, months=_LONG):
+            draft.findings.append(starts_later(group, effective))
+        want = wanted(group, self.settings.data)
+        difference = differences(ours.row, ours.line, want, self.settings.drift)
         if difference is None:
             draft.right(ours, group)
+            draft.findings += kept_rounded(ours.row, group.part_number, want)
         elif self._pinned(ours):
             if difference.after:
                 self._pin_kept(ours, difference.after)
@@ -203,6 +212,12 @@ class _PartPlan:
             return
         for group in create:
             self._create(group, day)
+        lasting = max(
+            (row for row in part.rows if row.cancelled), key=lambda row: (row.cancelled, row.id), default=None
+        )
+        if lasting is None or lasting.cancelled is None or is_soon(lasting.cancelled, today=self.context.today):
+            return
+        draft.findings += [starts_later(group, day, lasting) for group in create]
 
     def _may_create(self) -> bool:
         part, draft = self.part, self.draft
@@ -232,8 +247,7 @@ class _PartPlan:
         return True
 
     def _adopt(self, row: Row, group: Group) -> None:
-        if row.less_included:
-            self.draft.findings.append(less_included(row, group.part_number))
+        self.draft.findings += bills_less(row, group.part_number)
         difference = differences(row, None, wanted(group, self.settings.data), self.settings.drift) or Difference()
         self.draft.adopt(row, group, difference.before, difference.after)
 

@@ -11,6 +11,7 @@ from cwportal.billing.findings import finding
 from cwportal.billing.lines import Lost, Ours, Standing, stand
 from cwportal.billing.products import product_ids, resolve
 from cwportal.billing.values import AccountInput, CatalogEntry, Context, Finding, Group, LedgerLine, Row
+from cwportal.vocabulary import Effect
 
 
 @dataclass(slots=True)
@@ -82,8 +83,9 @@ class Parts:
         by_product: dict[int, list[str]] = defaultdict(list)
         for part_number, groups in by_part.items():
             resolution = resolve(part_number, context.catalog)
-            if resolution.problem is not None:
-                self.findings.append(resolution.problem)
+            problem = resolution.problem or (self._hidden(part_number, context) if resolution.missing else None)
+            if problem is not None:
+                self.findings.append(problem)
                 self.blocked.add(part_number)
                 continue
             self._wanted[part_number] = Part(part_number, resolution.entry, groups)
@@ -93,6 +95,20 @@ class Parts:
             if len(part_numbers) > 1:
                 self._two_for_one(product_id, part_numbers)
 
+    def _hidden(self, part_number: str, context: Context) -> Finding | None:
+        """A product that lines stand on exists, whatever the catalog says: its absence is a failed read and never "not there"."""
+        known = context.catalog.ledger.get(part_number)
+        if known is None or all(row.product_id != known.product_id for row in self.rows.values()):
+            return None
+        return finding(
+            "read_failed",
+            f"Lines of the agreement stand on product {known.product_id} for {part_number}, but ConnectWise does not show that product in its "
+            "catalog. Nothing of it is created, updated or ended. Give the API member's role Procurement > Product Catalog > Inquire at "
+            "level All.",
+            part_number=part_number,
+            effect=Effect.PART_NUMBER,
+        )
+
     def _two_for_one(self, product_id: int, part_numbers: list[str]) -> None:
         for part_number in part_numbers:
             del self._wanted[part_number]
@@ -101,7 +117,7 @@ class Parts:
                 finding(
                     "product_ambiguous",
                     f"Product {product_id} in ConnectWise stands for {' and '.join(sorted(part_numbers))} at once, so their "
-                    "lines cannot be told apart. Nothing of them is created, updated or ended. Link each SKU to a product of its own.",
+                    "lines cannot be told apart. Nothing of them is created, updated or ended. Give each a product of its own in ConnectWise.",
                     part_number=part_number,
                 )
             )

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from cwportal.billing.findings import finding
-from cwportal.billing.scale import to_scale
+from cwportal.billing.scale import MOST, to_scale
 from cwportal.billing.values import Catalog, CatalogEntry, Change, Context, ExportSettings, Finding
 from cwportal.vocabulary import Action, Data, Kind, Taxable
 
@@ -62,7 +62,7 @@ def resolve(part_number: str, catalog: Catalog) -> ProductResolution:
             problem=finding(
                 "product_ambiguous",
                 f"ConnectWise has {len(found)} products for {part_number} (ids {ids}), and it is not clear which one to bill. Nothing of it is "
-                "created, updated or ended. Rename or merge them in ConnectWise, or link the SKU to one of them.",
+                "created, updated or ended. Give all but one of them another Product ID in ConnectWise.",
                 part_number=part_number,
             )
         )
@@ -118,7 +118,7 @@ def may_create(context: Context) -> bool:
 def wanted_cost(part_number: str, context: Context) -> Decimal | None:
     """The list cost as it is sent; None if it is not exported or not known."""
     sku = context.catalog.skus.get(part_number)
-    if Data.COST not in context.settings.data or sku is None or sku.list_cost is None or sku.list_cost < 0:
+    if Data.COST not in context.settings.data or sku is None or sku.list_cost is None or not 0 <= sku.list_cost <= MOST:
         return None
     return to_scale(sku.list_cost)
 
@@ -145,7 +145,7 @@ def _usable(part_number: str, entry: CatalogEntry) -> ProductResolution:
             problem=finding(
                 "product_inactive",
                 f"Product {entry.identifier} (id {entry.id}) is inactive in ConnectWise. Nothing of {part_number} is created, updated or "
-                "ended. Make it active there, or link the SKU to another product.",
+                "ended. Make it active there.",
                 part_number=part_number,
             )
         )
@@ -154,7 +154,7 @@ def _usable(part_number: str, entry: CatalogEntry) -> ProductResolution:
             problem=finding(
                 "product_bundle",
                 f"Product {entry.identifier} (id {entry.id}) is a bundle in ConnectWise, and bundles cannot be lines of an "
-                f"agreement. Nothing of {part_number} is created, updated or ended. Link the SKU to another product.",
+                f"agreement. Nothing of {part_number} is created, updated or ended. Give the bundle another Product ID there.",
                 part_number=part_number,
             )
         )

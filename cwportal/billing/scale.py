@@ -12,6 +12,9 @@ from functools import reduce
 SCALE = 4
 """Decimals of every quantity and amount we send."""
 
+MOST = Decimal(10) ** 24
+"""More of anything is a slip of the pen."""
+
 _STEP = Decimal(1).scaleb(-SCALE)
 _ROOMY = Context(prec=80, rounding=ROUND_HALF_UP)
 _ZERO = Decimal(0)

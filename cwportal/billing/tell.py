@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
 
 from cwportal.billing.existing import describe
 from cwportal.billing.fields import WORDS, Difference, Drifted
 from cwportal.billing.findings import decide, finding
 from cwportal.billing.lines import Lost, Ours
-from cwportal.billing.money import ZERO, price_of, text
+from cwportal.billing.lookup import same_amount
+from cwportal.billing.money import ZERO, billed, is_billed, price_of, text
 from cwportal.billing.scale import canonical
-from cwportal.billing.values import Finding, Group, GroupKey, Row
-from cwportal.vocabulary import Drift, Severity
+from cwportal.billing.values import Finding, Group, GroupKey, Row, Values
+from cwportal.vocabulary import Drift, Effect, Severity
+
+_NOTICEABLE = 20
+"""A bill that is off by more than one part in so many is said."""
 
 _LOST = {
     "gone": "was deleted in ConnectWise",
@@ -112,8 +117,77 @@ def uncancelled(ours: Ours, drift: Drift, account_id: str) -> Finding:
     )
 
 
-def less_included(row: Row, part_number: str) -> Finding:
-    """An invoice counts less than the quantity."""
+def kept_rounded(row: Row, part_number: str, want: Values) -> list[Finding]:
+    """A line whose values are right as ConnectWise keeps them, but bill noticeably other than the portal's: it has fewer decimals there."""
+    quantity = row.quantity if want.quantity is None else want.quantity
+    price = row.unit_price if want.unit_price is None else want.unit_price
+    if (row.quantity, row.unit_price) == (quantity, price):
+        return []
+    wanted, kept = quantity * price, row.quantity * row.unit_price
+    if not all(
+        not actual or same_amount(actual, value)
+        for actual, value in ((row.quantity, quantity), (row.unit_price, price))
+    ):
+        return []
+    if abs(wanted - kept) * _NOTICEABLE <= wanted:
+        return []
+    return [
+        finding(
+            "scale",
+            f"ConnectWise keeps fewer decimals than {part_number} has: line {row.id} bills {canonical(row.quantity)} at "
+            f"{canonical(row.unit_price)}, {text(kept)} a month, instead of {canonical(quantity)} at {canonical(price)}, {text(wanted)}. Sell "
+            "it in larger units in the portal, such as per 100 or per 1,000.",
+            part_number=part_number,
+            addition_id=row.id,
+            amount=abs(wanted - kept),
+        )
+    ]
+
+
+def starts_later(group: Group, day: date, until: Row | None = None) -> Finding:
+    """A line of ours that bills nothing for a while yet. `until`: the row that it waits for."""
+    part_number = group.part_number
+    amount = amount_of(group)
+    why = "" if until is None else f", because line {until.id} of that product ends only on {until.cancelled}"
+    advice = (
+        "set an earlier effective date in ConnectWise"
+        if until is None
+        else f"end line {until.id} earlier in ConnectWise"
+    )
+    return finding(
+        "existing_lines",
+        f"The portal's line of {part_number} (quantity {canonical(group.quantity)}, {text(amount)} a month) bills only from {day.isoformat()} "
+        f"on{why}. If that is too late, {advice}.",
+        part_number=part_number,
+        amount=amount,
+        severity=Severity.WARNING,
+        effect=Effect.NONE,
+    )
+
+
+def bills_less(row: Row, part_number: str) -> list[Finding]:
+    """What keeps an invoice from asking for the whole quantity of a line that stands for charges."""
+    found = []
+    if row.less_included:
+        found.append(_less_included(row, part_number))
+    if not is_billed(row):
+        found.append(_not_billed(row, part_number))
+    return found
+
+
+def _not_billed(row: Row, part_number: str) -> Finding:
+    amount = billed(row.quantity, row.less_included) * row.unit_price
+    return finding(
+        "less_included",
+        f"Line {row.id} of {part_number} has Bill Customer on {row.bill_customer!r} in ConnectWise, so its {text(amount)} a month are on no "
+        "invoice. The portal does not change that; set it to Billable there if the customer should pay.",
+        part_number=part_number,
+        addition_id=row.id,
+        amount=amount,
+    )
+
+
+def _less_included(row: Row, part_number: str) -> Finding:
     return finding(
         "less_included",
         f"Line {row.id} of {part_number} has {canonical(row.less_included)} included in ConnectWise, so it bills only the quantity above that. "

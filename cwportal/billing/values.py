@@ -89,6 +89,7 @@ class Row:
     effective: date | None = None
     cancelled: date | None = None
     description: str = ""
+    bill_customer: str = "Billable"
 
 
 @dataclass(frozen=True, slots=True)

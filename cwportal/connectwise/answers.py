@@ -197,7 +197,7 @@ def _refused(raw: RawAnswer, said: _Said) -> errors.ConnectWiseError:
         sentence = (
             f"ConnectWise has no such record ({what}): {said.reasons}. It was deleted, or hidden from the API member."
         )
-    elif status == 409:
+    elif status == 409 and "objectexists" not in {said.code.casefold(), *(one.code.casefold() for one in said.details)}:
         kind = errors.Conflict
         sentence = (
             f"ConnectWise refused {what}, the record is in use or being changed (409): {said.reasons}. Try again."

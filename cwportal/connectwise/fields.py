@@ -9,7 +9,9 @@ from decimal import Decimal
 
 from cwportal.connectwise.errors import Malformed
 
-_DAY = re.compile(r"(\d{4}-\d{2}-\d{2})(T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z?)?")
+_DAY = re.compile(r"(\d{4}-\d{2}-\d{2})(T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]00:00)?)?")
+_NO_DAY = (1900, 9999)
+"""Years up to the first, and the last, are what databases and people put where there is no day: 0001-01-01, 1900-01-01, 9999-12-31."""
 # Far beyond any money; keeps a hostile 1e999999999 from becoming a gigabyte of digits.
 _MAX_EXPONENT = 20
 
@@ -91,7 +93,10 @@ class Fields:
         return value
 
     def day(self, name: str) -> date | None:
-        """The calendar date of a date that ConnectWise keeps as midnight UTC; never moved through a zone."""
+        """The calendar date of a date that ConnectWise keeps as midnight UTC; never moved through a zone.
+
+        A placeholder for "no day" is None: a line cancelled on 0001-01-01 lives, and one cancelled on 9999-12-31 never ends.
+        """
         value = self._value(name)
         if value is None:
             return None
@@ -99,9 +104,12 @@ class Fields:
         if matched is None:
             raise self._wrong(name)
         try:
-            return date.fromisoformat(matched[1])
+            day = date.fromisoformat(matched[1])
         except ValueError:
+            if matched[1].startswith("0000"):
+                return None
             raise self._wrong(name) from None
+        return day if _NO_DAY[0] < day.year < _NO_DAY[1] else None
 
     def reference(self, name: str) -> Fields | None:
         """A nested object, None where absent."""

@@ -4,11 +4,12 @@ Pages are asked for by `id > last` in the order of ids instead of by number. So 
 meanwhile move no other row over a page border, a server that gives smaller pages than asked loses nothing, and no
 `Link` can lead in a circle. (ConnectWise's own forward-only mode does the same, but not on every endpoint; contract
 section 3.) `Link` is believed as the sign that there is more. Where a server sends none, one question settles whether
-it ever does.
+it ever does. It need not do so at every endpoint alike: a short page whose length looks like a limit asks once for its own.
 """
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -20,6 +21,9 @@ from cwportal.connectwise.errors import Incomplete, Malformed
 
 PAGE_SIZE = 1000
 _MAX_PAGES = 10_000
+_LIMITS = (10, 25)
+"""Page limits are multiples of one of these."""
+_NUMBER = re.compile(r"\d+")
 
 
 class Source(Protocol):
@@ -46,13 +50,14 @@ def _id_of(row: object, path: str) -> int:
 
 
 class Pages:
-    """Lists of one ConnectWise. Shared by threads; remembers whether this server sends `Link` headers."""
+    """Lists of one ConnectWise. Shared by threads; remembers whether this server, and which of its lists, send `Link` headers."""
 
     def __init__(self, source: Source, page_size: int = PAGE_SIZE) -> None:
         self._source = source
         self._page_size = page_size
         self._lock = threading.Lock()
         self._sends_links: bool | None = None
+        self._lists: dict[str, bool] = {}
 
     def rows(self, path: str, condition: str = "", extra: Mapping[str, str] | None = None) -> Iterator[object]:
         """Every row of a list, page by page. `extra` are further query parameters, such as `fields` (with `id`)."""
@@ -67,7 +72,7 @@ class Pages:
             answer = self._page(path, where, extra, self._page_size)
             page = rows_of(answer.data, path)
             ids = [_id_of(row, path) for row in page]
-            more = bool(page) and self._more(answer, len(page), partial(self._page, path, where, extra, 1))
+            more = bool(page) and self._more(path, answer, len(page), partial(self._page, path, where, extra, 1))
             if len(set(ids)) != len(ids) or any(number <= last for number in ids) or (more and ids != sorted(ids)):
                 raise Incomplete(
                     f"ConnectWise's pages of {path} repeat rows or come out of order, so the list cannot be trusted. "
@@ -86,18 +91,22 @@ class Pages:
             path, {**asked, **(extra or {}), "orderBy": "id asc", "pageSize": str(size), "page": "1"}
         )
 
-    def _more(self, answer: Answer, count: int, single: Callable[[], Answer]) -> bool:
+    def _more(self, path: str, answer: Answer, count: int, single: Callable[[], Answer]) -> bool:
         """Whether rows follow this page."""
+        kind = _NUMBER.sub("N", path)
         if answer.link is not None:
-            self._sends_links = True
+            self._sends_links = self._lists[kind] = True
             return protocol.next_page(answer.link) is not None
         if count >= self._page_size:
             return True
         if count == 1:
             return False
         with self._lock:
-            if self._sends_links is None:
+            known = self._lists.get(kind, self._sends_links)
+            like_a_limit = any(count % limit == 0 for limit in _LIMITS)
+            if known is None or (known and like_a_limit and kind not in self._lists):
                 # Two rows at least, asked for one at a time: a server that sends Link at all must send it now.
                 link = single().link
-                self._sends_links = link is not None and protocol.next_page(link) is not None
-            return not self._sends_links
+                known = self._lists[kind] = link is not None and protocol.next_page(link) is not None
+                self._sends_links = known if self._sends_links is None else self._sends_links
+            return not known

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TypeVar
@@ -43,7 +44,17 @@ _ADDITION_FIELDS = (
 
 def same_text(one: str, other: str) -> bool:
     """Equal as ConnectWise's database compares texts: without case, and without spaces around."""
-    return one.strip().casefold() == other.strip().casefold()
+    return _compared(one) == _compared(other)
+
+
+def _compared(text: str) -> str:
+    """One spelling for texts that its database takes for equal; an accent may be a sign of its own or part of its letter."""
+    return unicodedata.normalize("NFC", text.strip().casefold())
+
+
+def _at(agreement: Agreement, company_id: int) -> bool:
+    """Whether it belongs to the company, as far as ConnectWise tells: a server that ignores a condition gives everybody's."""
+    return agreement.company_id in (None, company_id)
 
 
 class Reader:
@@ -89,12 +100,12 @@ class Reader:
 
     def products_by_identifier(self, identifiers: Iterable[str]) -> dict[str, tuple[Product, ...]]:
         """Every asked identifier -> the catalog items that bear it, also inactive ones: none, one or several."""
-        asked = {identifier: identifier.strip().casefold() for identifier in identifiers}
+        asked = {identifier: _compared(identifier) for identifier in identifiers}
         found: dict[str, dict[int, Product]] = {same: {} for same in asked.values()}
         for condition in conditions.texts_equal("identifier", filter(None, map(str.strip, asked))):
             for row in self._pages.rows(CATALOG, condition.text, {"fields": _PRODUCT_FIELDS}):
                 product = Product.from_json(row)
-                hits = found.get(product.identifier.strip().casefold())
+                hits = found.get(_compared(product.identifier))
                 if hits is not None:
                     hits[product.id] = product
         return {identifier: tuple(found[same].values()) for identifier, same in asked.items()}
@@ -102,7 +113,8 @@ class Reader:
     def additions(self, agreement_id: int) -> list[Addition]:
         """Every addition of an agreement, cancelled ones too, by id. One request for up to 1,000 of them.
 
-        A list of several pages is counted afterwards; Incomplete where the count differs.
+        A list of several pages is counted afterwards; Incomplete where the count differs. What is concluded from a list without any line
+        needs `no_additions` first.
         """
         path = f"{AGREEMENTS}/{agreement_id}/additions"
         pages = list(self._pages.pages(path, extra={"fields": _ADDITION_FIELDS}))
@@ -114,28 +126,52 @@ class Reader:
             )
         return sorted(rows, key=lambda addition: addition.id)
 
-    def find_company(self, *, identifier: str | None = None, name: str | None = None) -> list[Company]:
-        """Companies of this identifier or name that are not in the recycle bin; case does not matter."""
+    def no_additions(self, agreement_id: int) -> None:
+        """Make sure that an agreement whose list was empty has none: a list that is empty by mistake would look like an agreement on which
+        everything is still to be created. Incomplete where ConnectWise counts some.
+        """
+        count = self._count(f"{AGREEMENTS}/{agreement_id}/additions/count")
+        if count:
+            raise Incomplete(
+                f"ConnectWise listed no additions of agreement {agreement_id} and counts {count}. Nothing was taken from it; try again."
+            )
+
+    def find_company(
+        self, *, identifier: str | None = None, name: str | None = None, deleted: bool = False
+    ) -> list[Company]:
+        """Companies of this identifier or name that are not in the recycle bin (`deleted`: also those); case does not matter."""
         field, text = ("identifier", identifier) if identifier is not None else ("name", name or "")
-        where = conditions.all_of(conditions.equals(field, text.strip()).text, "deletedFlag = false")
+        kept = "" if deleted else "deletedFlag = false"
+        where = conditions.all_of(conditions.equals(field, text.strip()).text, kept)
         found = map(Company.from_json, self._pages.rows(COMPANIES, where, {"fields": _COMPANY_FIELDS}))
-        return [company for company in found if same_text(getattr(company, field), text)]
+        return [
+            company
+            for company in found
+            if same_text(getattr(company, field), text) and (deleted or not company.deleted)
+        ]
 
     def find_agreement(self, name: str, company_id: int) -> list[Agreement]:
         """Agreements of this name of a company, ended ones too; case does not matter."""
         where = conditions.all_of(conditions.equals("name", name.strip()).text, f"company/id = {company_id}")
         found = map(Agreement.from_json, self._pages.rows(AGREEMENTS, where, {"fields": _AGREEMENT_FIELDS}))
-        return [agreement for agreement in found if same_text(agreement.name, name)]
+        return [agreement for agreement in found if same_text(agreement.name, name) and _at(agreement, company_id)]
 
     def agreements_of(self, company_id: int) -> list[Agreement]:
         """All agreements of a company, ended ones too."""
         rows = self._pages.rows(AGREEMENTS, f"company/id = {company_id}", {"fields": _AGREEMENT_FIELDS})
-        return [Agreement.from_json(row) for row in rows]
+        return [agreement for agreement in map(Agreement.from_json, rows) if _at(agreement, company_id)]
 
     def iterate_companies(self, updated_since: datetime | None = None) -> Iterator[Company]:
-        """All companies, deleted ones too, by id; streams page by page. `updated_since`: only those changed after it."""
-        where = conditions.updated_since(updated_since)
-        return map(Company.from_json, self._pages.rows(COMPANIES, where, {"fields": _COMPANY_FIELDS}))
+        """All companies, deleted ones too, by id; streams page by page. `updated_since`: only those changed after it.
+
+        That there are none at all is believed only if ConnectWise counts none: an empty directory would take the place of a full one.
+        """
+        none = True
+        for row in self._pages.rows(COMPANIES, conditions.updated_since(updated_since), {"fields": _COMPANY_FIELDS}):
+            none = False
+            yield Company.from_json(row)
+        if none and updated_since is None and self._count(f"{COMPANIES}/count"):
+            raise Incomplete("ConnectWise listed no companies and counts some. Nothing was taken from it; try again.")
 
     def iterate_agreements(self, updated_since: datetime | None = None) -> Iterator[Agreement]:
         """All agreements, ended ones too, by id; streams page by page. `updated_since`: only those changed after it."""
@@ -179,7 +215,9 @@ class Reader:
         return [
             contact.identity()
             for contact in contacts
-            if same_text(contact.text("firstName"), first_name) and same_text(contact.text("lastName"), last_name)
+            if same_text(contact.text("firstName"), first_name)
+            and same_text(contact.text("lastName"), last_name)
+            and contact.reference_to("company") in (None, company_id)
         ]
 
     def product_types(self) -> list[NamedItem]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from cwportal.connectwise.errors import Malformed
 from cwportal.connectwise.fields import Fields
 from cwportal.connectwise.multipart import Content
 from cwportal.connectwise.reader import AGREEMENTS, CATALOG, COMPANIES
@@ -31,7 +32,12 @@ class Writer:
     def patch_addition(self, agreement_id: int, addition_id: int, fields: Values) -> Addition:
         """Change fields of a line in one request."""
         path = f"{AGREEMENTS}/{agreement_id}/additions/{addition_id}"
-        return Addition.from_json(self._transport.patch(path, fields).data)
+        changed = Addition.from_json(self._transport.patch(path, fields).data)
+        if changed.id != addition_id:
+            raise Malformed(
+                f"ConnectWise answered the change of {path} with line {changed.id}, so nobody knows what it did."
+            )
+        return changed
 
     def create_product(self, fields: Values) -> Product:
         """Create a catalog item; needs `identifier`, `description`, `customerDescription`, `type`, `subcategory`."""

@@ -198,6 +198,8 @@ def _one(call: Call, route: Route, resource: Resource, number: int, parent: Reco
     else:
         sent, named = patched(resource, record, call.payload)
         row = build(tenant, resource, sent, old=record, parent=parent, named=named)
+    before = text(tenant, resource, record)
     hidden = {name: value for name, value in record.row.items() if name not in resource.fields}
     tenant.replace(resource.kind, record, {**row, **hidden}, call.member.identifier)
-    return Response(200, text(tenant, resource, record).encode())
+    stale = tenant.variant.stale_answers and call.method == "PATCH"
+    return Response(200, (before if stale else text(tenant, resource, record)).encode())

@@ -27,7 +27,7 @@ def text(tenant: Tenant, resource: Resource, record: Record) -> str:
 
 
 def _refresh(tenant: Tenant, resource: Resource, record: Record) -> None:
-    stamp = (tenant.epoch, tenant.now().toordinal())
+    stamp = (tenant.epoch, tenant.now().toordinal(), tenant.variant.unset_dates)
     if record.stamp == stamp:
         return
     record.shown = _render(tenant, resource, record)
@@ -64,6 +64,8 @@ def _render(tenant: Tenant, resource: Resource, record: Record) -> dict[str, Any
             out[name] = {"id": record.id, **value}
         elif value is not None:
             out[name] = _show(tenant, spec, value)
+        elif spec.kind == "date" and tenant.variant.unset_dates:
+            out[name] = tenant.variant.unset_dates
     out["_info"] = _info(tenant, resource, record)
     return out
 

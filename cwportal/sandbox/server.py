@@ -162,8 +162,8 @@ def serve(
     with Sandbox(host, port, state_path=state_path, **variant) as sandbox:
         if faults:
             sandbox.engine.faults.put(faults)
-        print(f"ConnectWise sandbox: {sandbox.url}/  (Ctrl-C stops it)", flush=True)
         try:
+            print(f"ConnectWise sandbox: {sandbox.url}/  (Ctrl-C stops it)", flush=True)
             threading.Event().wait()
         except KeyboardInterrupt:
             return

@@ -52,7 +52,7 @@ class Record:
     entered_by: str
     updated: str
     updated_by: str
-    stamp: tuple[int, int] | None = None
+    stamp: tuple[int, int, str] | None = None
     shown: dict[str, Any] = field(default_factory=dict)
     text: str = ""
 

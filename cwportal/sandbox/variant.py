@@ -33,6 +33,14 @@ class Variant:
     """Lists without orderBy come in another order each time."""
     page_limit: int = 1000
     """Larger pageSize values are silently capped."""
+    links: bool = True
+    """Lists say in a Link header where there are more rows; without it a client must ask."""
+    ignore_conditions: bool = False
+    """Lists give every row, whatever was asked for."""
+    stale_answers: bool = False
+    """PATCH does what was asked for and answers with the record as it was before."""
+    unset_dates: str = ""
+    """What stands where a date is not set, such as 0001-01-01T00:00:00Z; empty leaves the field out."""
     codebase: str = "v4_6_release/"
     """Path before `apis/3.0`, as companyinfo tells it."""
     old_limits: bool = False

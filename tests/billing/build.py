@@ -71,8 +71,9 @@ def row(
     cancelled: date | None = None,
     effective: date | None = date(2026, 1, 1),
     less: Number = 0,
+    bill: str = "Billable",
 ) -> Row:
-    return Row(id, product, d(quantity), d(price), d(cost), d(less), effective, cancelled, "Mailbox")
+    return Row(id, product, d(quantity), d(price), d(cost), d(less), effective, cancelled, "Mailbox", bill)
 
 
 def line(

@@ -38,6 +38,8 @@ BAD = {
     "negative quantity": ([charge(), charge(quantity=-1)], "mail", "negative_amount"),
     "negative price": ([charge(price=-1)], "mail", "negative_amount"),
     "negative cost": ([charge(cost="-0.00001")], "mail", "negative_amount"),
+    "more than anybody has": ([charge(), charge(quantity="1e25")], "mail", "negative_amount"),
+    "far more than can be counted": ([charge(price="1e999999")], "mail", "negative_amount"),
     "not a number": ([charge(quantity="NaN")], "mail", "negative_amount"),
     "no price": ([charge(), charge(price=None)], "mail", "price_missing"),
 }
@@ -78,9 +80,13 @@ def test_twins_differ_by_case_only_after_trimming() -> None:
     assert twins(["mail", "MAIL ", "disk", " disk", "Straße", "STRASSE"]) == {"mail", "MAIL", "Straße", "STRASSE"}
 
 
+def test_one_accent_written_in_two_ways_makes_twins() -> None:
+    assert twins(["Caf\u00e9", "Cafe\u0301", "Cafe"]) == {"Caf\u00e9", "Cafe\u0301"}
+
+
 def test_no_price_says_what_is_not_billed_and_where_to_set_it() -> None:
-    (found,) = grouped([charge(price=None, quantity=2), charge(price=None, quantity="1.5")]).findings
-    assert found.amount is None
+    (found,) = grouped([charge(price=None, quantity=2, cost=3), charge(price=None, quantity="1.5", cost=2)]).findings
+    assert found.amount == 9  # what it costs: the price that is not billed is what nobody knows
     assert "3.5" in found.message
     assert "Products & Pricing > Retail pricing" in found.message
 

@@ -28,6 +28,7 @@ CASES = {
     "a row that this plan ends": ({}, [row(1)], [date(2026, 11, 30)], DECEMBER),
     "a row that this plan ends last month": ({}, [row(1)], [date(2026, 10, 31)], FIRST),
     "on the agreement's last day": ({"end": FIRST}, [], [], FIRST),
+    "a row that ends on the last day there is": ({}, [row(1, cancelled=date.max)], [], date.max),
     "after the agreement's end": ({"end": date(2026, 11, 30)}, [row(1, cancelled=date(2026, 11, 30))], [], None),
 }
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cwportal.billing.values import Decision
-from cwportal.vocabulary import Adopt, Answer, PlanState
+from cwportal.vocabulary import Adopt, Answer, PlanState, Severity
 from tests.billing.build import codes, context, group, key, line, plan, row, writes
 
 FIRST = date(2026, 11, 1)
@@ -116,6 +116,7 @@ HELD: dict[str, tuple[list[Any], dict[int, Decision | Answer], list[int]]] = {
     "more used than there are groups": ([row(8), row(9)], {8: Answer.USE, 9: Answer.USE}, [8, 9]),
     "end without a date": ([row(9)], {9: end(None)}, [9]),
     "end before it bills": ([row(9, effective=date(2026, 12, 15))], {9: end(date(2026, 12, 14))}, [9]),
+    "end too far ahead": ([row(9)], {9: end(date(9999, 12, 31))}, [9]),
     "end too far back": ([row(9)], {9: end(date(2026, 10, 30))}, [9]),
     "an answer to another question": ([row(9)], {9: Answer.ACCEPT}, [9]),
 }
@@ -145,6 +146,23 @@ def test_less_included_of_a_used_line_is_said() -> None:
     assert (codes(result), result.money.price_after) == (["less_included"], 15)
 
 
+def test_a_used_line_that_no_invoice_asks_for_is_said() -> None:
+    result = plan([group(4)], [row(9, 4, bill="NoCharge")], decisions={9: Answer.USE})
+    assert (codes(result), result.money.price_after) == (["less_included"], 0)
+
+
+def test_a_line_that_no_invoice_asks_for_is_never_used_without_a_question() -> None:
+    result = plan([group(4)], [row(9, 4, bill="DoNotBill")], using=context(adopt=Adopt.YES))
+    assert (codes(result), writes(result)) == (["existing_lines"], [])
+    assert "Bill Customer is 'DoNotBill'" in result.findings[0].message
+
+
+def test_a_line_that_bills_only_later_is_never_used_without_a_question() -> None:
+    using = context(adopt=Adopt.YES)
+    assert codes(plan([group(4)], [row(9, 4, effective=date(2026, 11, 24))], using=using)) == ["existing_lines"]
+    assert writes(plan([group(4)], [row(9, 4, effective=date(2026, 11, 23))], using=using)) == [("adopt", 9, {})]
+
+
 def test_ours_are_used_before_existing_ones() -> None:
     assert writes(plan([group(1, 6)], [row(1), row(9, 1, 6)], [line(1)])) == [("update", 1, {"unitPrice": "6"})]
     assert writes(plan([group(1, 6)], [row(1, 0), row(9, 1, 6)], [line(1, 0)])) == [
@@ -169,3 +187,21 @@ def test_an_ended_existing_line_is_not_ended_again() -> None:
     until = date(2026, 12, 31)
     result = plan([group(1)], [row(9, cancelled=until)], decisions={9: end(until)})
     assert writes(result) == [created(1, day=date(2027, 1, 1))]
+
+
+def test_a_new_line_behind_a_fixed_term_says_how_long_nothing_more_is_billed() -> None:
+    """The person's line bills 1 until 2029, the portal wants 50: that is right by the rules and 49 a month too few."""
+    result = plan([group(50)], [row(9, 1, cancelled=date(2029, 6, 30))])
+    assert writes(result) == [created(50, day=date(2029, 7, 1))]
+    (told,) = result.findings
+    assert (told.code, told.severity, told.amount) == ("existing_lines", Severity.WARNING, 250)
+    assert "only from 2029-07-01 on, because line 9" in told.message
+    assert result.state is PlanState.READY
+
+
+@pytest.mark.parametrize(
+    ("day", "told"), [(date(2029, 7, 1), True), (date(2027, 2, 2), True), (date(2027, 2, 1), False)]
+)
+def test_a_line_that_bills_nothing_for_long_is_said_on_every_run(day: date, told: bool) -> None:
+    result = plan([group(50)], [row(1, 50, effective=day)], [line(1, 50)])
+    assert (writes(result), codes(result)) == ([], ["existing_lines"] if told else [])

@@ -117,5 +117,41 @@ def test_less_included_is_counted_and_never_written() -> None:
     assert (result.money.price_before, result.money.price_after) == (25, 35)
 
 
+@pytest.mark.parametrize("bill", ["DoNotBill", "NoCharge", "donotbill "])
+def test_a_line_that_no_invoice_asks_for_is_said_and_counts_nothing(bill: str) -> None:
+    result = plan([group(10)], [row(1, 8, bill=bill)], [line(1, 8)])
+    assert writes(result) == [("update", 1, {"quantity": "10"})]
+    assert codes(result) == ["less_included"]
+    assert "Bill Customer" in result.findings[0].message
+    assert result.findings[0].amount == 40
+    assert (result.money.price_before, result.money.price_after) == (0, 0)
+    assert (result.money.cost_before, result.money.cost_after) == (24, 30)
+
+
+@pytest.mark.parametrize(
+    ("price", "kept", "told"),
+    [
+        ("0.0149", "0.01", True),
+        ("0.0151", "0.02", True),
+        ("5.2549", "5.25", False),
+        ("0.125", "0.13", False),
+        ("0.0049", "0", True),
+    ],
+)
+def test_a_price_that_connectwise_rounds_to_another_bill_is_said(price: str, kept: str, told: bool) -> None:
+    """100,000 at 0.0149 is 1,490 a month; as 0.01 it is 1,000, and every export would call that right."""
+    ours = line(1, 100_000, price, echoed=Values(d(100_000), d(kept), d(3)))
+    result = plan([group(100_000, price)], [row(1, 100_000, kept)], [ours])
+    assert (writes(result), codes(result)) == ([], ["scale"] if told else [])
+    if told:
+        assert result.findings[0].amount == abs(d(price) - d(kept)) * 100_000
+
+
+@pytest.mark.parametrize("bill", ["Billable", "billable", "", "SomethingNew"])
+def test_any_other_value_of_bill_customer_bills(bill: str) -> None:
+    result = plan([group(8)], [row(1, 8, bill=bill)], [line(1, 8)])
+    assert (codes(result), result.money.price_after) == ([], 40)
+
+
 def test_more_included_than_there_is_bills_nothing() -> None:
     assert plan([group(8)], [row(1, 8, less=30)], [line(1, 8)]).money.price_before == 0

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cwportal.billing.lookup import find_created, was_written
+from cwportal.billing.lookup import find_created, not_taken, was_written
 from tests.billing.build import MAIL, d, row
 
 FIRST = date(2026, 11, 1)
@@ -54,6 +54,20 @@ def test_the_row_of_a_lost_creation(case: str) -> None:
 )
 def test_whether_a_lost_change_was_done(actual: str, sent: str, before: str, written: bool) -> None:
     assert was_written(row(1, 1, actual), {"unitPrice": d(sent)}, before={"unitPrice": d(before)}) is written
+
+
+@pytest.mark.parametrize(
+    ("actual", "sent", "other"),
+    [
+        ("5.12", "5.1235", {}),
+        ("0", "0.0049", {"unitPrice": 0}),
+        ("0.00", "0", {}),
+        ("5.2", "5.1235", {"unitPrice": d("5.2")}),
+    ],
+)
+def test_what_connectwise_did_not_take(actual: str, sent: str, other: dict[str, Any]) -> None:
+    """Rounded is taken, rounded to nothing is not: it would bill nothing and look right."""
+    assert not_taken(row(1, 1, actual), {"unitPrice": d(sent)}) == other
 
 
 def test_a_lost_last_day_is_looked_up_too() -> None:

@@ -166,3 +166,17 @@ def test_a_changed_list_cost_without_the_right_is_said_and_blocks_nothing() -> N
     result = plan([wanted(2)], [row(1)], [line(1)], using=context(products=products, rights=rights))
     assert (codes(result), result.products, result.state) == (["missing_right"], (), "ready")
     assert writes(result) == [("update", 1, {"quantity": "2"})]
+
+
+def test_a_product_that_lines_stand_on_and_the_catalog_does_not_show_is_not_gone() -> None:
+    """A role at level My sees an empty catalog and no error: nothing may end, and no second product may be made."""
+    unseen = context(products=catalog(hits={"mail": ()}, ledger=[LedgerProduct("mail", 501, created=False)]))
+    result = plan([wanted(3)], [row(1)], [line(1)], using=unseen)
+    assert (writes(result), codes(result), result.products) == ([], ["read_failed"], ())
+    assert (result.ended, result.money.price_after) == (0, 5)
+    assert codes(plan([wanted(3)], [row(9)], using=unseen)) == ["read_failed"]
+
+
+def test_a_product_that_no_line_stands_on_may_have_been_deleted() -> None:
+    gone = context(products=catalog(hits={"mail": ()}, ledger=[LedgerProduct("mail", 501, created=True)]))
+    assert plan([wanted(3)], using=gone).products == ("mail",)

@@ -57,6 +57,7 @@ def failure(answered: RawAnswer) -> errors.ConnectWiseError:
         (302, b"", errors.Redirected, "unknown"),
         (304, b"{}", errors.Redirected, "unknown"),
         (200, HTML, errors.NotJson, "unknown"),
+        (409, DUPLICATE, errors.Invalid, "refused"),
         (201, b'{"id": 5', errors.NotJson, "unknown"),
         (201, b"", errors.NotJson, "unknown"),
         (200, b"[NaN]", errors.NotJson, "unknown"),

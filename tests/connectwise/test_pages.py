@@ -59,6 +59,33 @@ def test_a_short_list_costs_one_request_and_links_are_asked_about_once(link: str
     assert len(listing.asked) - requests == (2 if link == "never" else 1)
 
 
+@pytest.mark.parametrize("limit", [10, 25, 100, 250])
+@pytest.mark.parametrize("count", [1, 9, 10, 11, 25, 50, 99, 250, 251])
+def test_a_list_that_is_cut_short_without_link_beside_others_that_send_it(limit: int, count: int) -> None:
+    """Links of one endpoint prove nothing of another (contract section 3: not on every endpoint)."""
+    lists = {
+        "/companies": Listing([1, 2, 3], link="always"),
+        "/cut": Listing([*range(1, count + 1)], link="never", limit=limit),
+    }
+
+    class Both:
+        def get(self, path: str, params: Mapping[str, str] | None = None, /) -> Answer:
+            return lists["/cut" if path.endswith("/additions") else path].get(path, params)
+
+    pages = Pages(Both())
+    assert len(list(pages.rows("/companies"))) == 3
+    for number in (7, 8):
+        assert len(list(pages.rows(f"/agreements/{number}/additions"))) == count
+
+
+def test_the_question_whether_a_list_sends_links_is_asked_once_for_all_like_it() -> None:
+    listing = Listing([*range(1, 26)], link="when more")
+    pages = Pages(listing)
+    for number in range(4):
+        assert len(list(pages.rows(f"/agreements/{number}/additions"))) == 25
+    assert len(listing.asked) == 5
+
+
 def test_a_full_page_without_link_is_never_taken_for_the_last() -> None:
     listing = Listing([1, 2, 3, 4], link="when more")
     pages = Pages(listing, 2)

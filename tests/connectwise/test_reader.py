@@ -97,6 +97,11 @@ def test_identifiers_are_asked_for_without_the_spaces_around() -> None:
     assert canned.conditions == ['identifier = "MBX"']
 
 
+def test_an_accent_may_be_written_in_two_ways() -> None:
+    canned = Canned({"/procurement/catalog": listed({"id": 1, "identifier": "CAF\u00c9"})})
+    assert [product.id for product in reader(canned).products_by_identifier(["Cafe\u0301"])["Cafe\u0301"]] == [1]
+
+
 def test_an_identifier_that_cannot_be_quoted_is_compared_here() -> None:
     rows = [{"id": 1, "identifier": "A\"B'Cable"}, {"id": 2, "identifier": "Cable"}]
     canned = Canned({"/procurement/catalog": listed(*rows)})
@@ -158,6 +163,49 @@ def test_find_agreement_stays_in_its_company() -> None:
     canned = Canned({"/finance/agreements": listed({"id": 1, "name": "Managed"}, {"id": 2, "name": "Managed 2"})})
     assert [agreement.id for agreement in reader(canned).find_agreement("managed", 4)] == [1]
     assert canned.conditions == ['name = "managed" and company/id = 4']
+
+
+@pytest.mark.parametrize(("count", "fails"), [(0, False), (3, True)])
+def test_no_additions_are_believed_only_if_connectwise_counts_none(count: int, fails: bool) -> None:
+    canned = Canned({"/finance/agreements/9/additions/count": Answer(200, {"count": count})})
+    if fails:
+        with pytest.raises(errors.Incomplete, match="agreement 9 and counts 3"):
+            reader(canned).no_additions(9)
+    else:
+        reader(canned).no_additions(9)
+
+
+@pytest.mark.parametrize("count", [0, 20_000])
+def test_no_companies_are_believed_only_if_connectwise_counts_none(count: int) -> None:
+    canned = Canned({"/company/companies": listed(), "/company/companies/count": Answer(200, {"count": count})})
+    read = reader(canned)
+    assert list(read.iterate_companies(datetime(2026, 3, 1, tzinfo=UTC))) == []
+    if count:
+        with pytest.raises(errors.Incomplete, match="counts some"):
+            list(read.iterate_companies())
+    else:
+        assert list(read.iterate_companies()) == []
+
+
+def test_a_server_that_ignores_conditions_gives_nobody_somebody_elses_records() -> None:
+    here, there = {"company": {"id": 4}}, {"company": {"id": 5}}
+    name = {"name": "Managed"}
+    canned = Canned(
+        {
+            "/finance/agreements": listed({"id": 1, **name, **there}, {"id": 2, **name, **here}, {"id": 3, **name}),
+            "/company/contacts": listed({"id": 6, "firstName": "Ada", **there}, {"id": 7, "firstName": "Ada", **here}),
+            "/company/companies": listed(
+                {"id": 8, "name": "Acme", "deletedFlag": True}, {"id": 9, "name": "Acme"}, {"id": 10, "name": "Beta"}
+            ),
+            "/procurement/catalog": listed({"id": 11, "identifier": "A"}, {"id": 12, "identifier": "B"}),
+        }
+    )
+    read = reader(canned)
+    assert [one.id for one in read.find_agreement("Managed", 4)] == [2, 3]
+    assert [one.id for one in read.agreements_of(4)] == [2, 3]
+    assert read.find_contacts(4, "Ada", "") == [7]
+    assert [one.id for one in read.find_company(name="acme")] == [9]
+    assert {key: [one.id for one in found] for key, found in read.products_by_identifier(["B"]).items()} == {"B": [12]}
 
 
 @pytest.mark.parametrize("data", [None, [], {"count": "5"}, {"count": True}, {"count": -1}, {}])

@@ -97,6 +97,38 @@ def test_without_my_security_only_reading_is_known(rows: list[object] | None) ->
     assert {state for key, state in states.items() if key[1] != "inquire"} == {"unknown until first use"}
 
 
+@pytest.mark.parametrize("error", [errors.Invalid, errors.ServerFailed, errors.NotJson, errors.Malformed])
+def test_a_release_whose_my_security_fails_can_be_used_without_it(error: type[errors.ConnectWiseError]) -> None:
+    class Old(Member):
+        def get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
+            if path == "/system/mySecurity":
+                raise error("no")
+            return super().get(path, params)
+
+    found = check(Old(None))
+    assert (found["Agreements", "inquire"].state, found["Agreements", "add"].state) == (
+        "has",
+        "unknown until first use",
+    )
+
+
+@pytest.mark.parametrize(
+    ("levels", "blocks"),
+    [
+        ({}, []),
+        ({"Agreements": "My"}, ["Agreements"]),
+        ({"CompanyMaintenance": "My", "ProductCatalog": "My"}, ["Company Maintenance"]),
+        ({"TableSetup": "None"}, []),
+    ],
+)
+def test_level_my_blocks_where_everything_has_to_be_seen(levels: dict[str, str], blocks: list[str]) -> None:
+    rows = check(Member(security(**levels)))
+    assert [row.need.function for row in rows.values() if row.blocks] == blocks
+    assert {row.need.function for row in rows.values() if row.is_own_only} == {
+        function for function, _ in rows if levels.get(function.replace(" ", "")) == "My"
+    }
+
+
 def test_attachments_cannot_be_probed_without_an_agreement() -> None:
     found = check(Member(None, agreements=0))
     assert found["Manage Attachments", "inquire"].state == "unknown until first use"

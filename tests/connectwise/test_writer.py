@@ -89,6 +89,15 @@ def test_a_good_answer(
     assert getattr(found, "id", found) == 7
 
 
+def test_another_line_in_the_answer_to_a_change_is_an_unknown_outcome(
+    web: responses.RequestsMock, make_transport: TransportMaker
+) -> None:
+    web.add("PATCH", f"{API}/finance/agreements/9/additions/7", json={"id": 8, "product": {"id": 3}})
+    with pytest.raises(errors.Malformed, match="with line 8") as caught:
+        Writer(make_transport()).patch_addition(9, 7, {"quantity": 1})
+    assert caught.value.certainty == "unknown"
+
+
 def test_upload_is_multipart_and_hidden_from_the_customer_portal(
     web: responses.RequestsMock, make_transport: TransportMaker
 ) -> None:

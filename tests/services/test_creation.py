@@ -194,6 +194,26 @@ def test_another_companys_identifier_gets_a_number_behind(typed: World) -> None:
     assert companies(typed, "Alpha")[0]["identifier"] == "Alpha2"
 
 
+def test_a_taken_identifier_that_connectwise_shows_nobody_of_is_no_reason_for_a_second_company(typed: World) -> None:
+    """A role at level My does not see the companies of others; this one may well be the customer."""
+    typed.control("seed", {"companies": [{"identifier": "Alpha", "name": "Alpha"}]})
+    rights = {**EXPORT_ROLE, "Companies > Company Maintenance": {"add": "All", "edit": "All", "inquire": "My"}}
+    typed.control("edit", {"kind": "member", "public_key": KEYS[0], "set": {"rights": rights}})
+    customer(typed, "a", "Alpha")
+    wish(typed, "a,new,new,yes")
+    result = typed.export()
+    assert "already has one with the identifier Alpha" in findings(result, "a")["company_exists"]
+    assert len(companies(typed, "Alpha")) == 1
+
+
+def test_an_identifier_in_the_recycle_bin_gets_a_number_behind(typed: World) -> None:
+    typed.control("seed", {"companies": [{"identifier": "Alpha", "name": "Alpha", "deletedFlag": True}]})
+    customer(typed, "a", "Alpha")
+    wish(typed, "a,new,new,yes")
+    assert typed.export()["status"] == "succeeded"
+    assert {one["identifier"] for one in companies(typed, "Alpha")} == {"Alpha", "Alpha2"}
+
+
 def test_two_names_with_one_identifier_in_one_run(typed: World) -> None:
     customer(typed, "a", "Alpha Dog東")
     customer(typed, "b", "Alpha Dog北")
@@ -312,3 +332,23 @@ def test_a_closed_account_without_charges_needs_nothing(typed: World) -> None:
     typed.clear_journal()
     assert typed.export()["status"] == "succeeded"
     assert typed.writes() == []
+
+
+@pytest.mark.parametrize("what", ["company/companies", "finance/agreements", "procurement/types"])
+def test_a_list_that_is_not_found_says_nothing_of_what_is_in_it(typed: World, what: str) -> None:
+    """A gateway may answer 404 for a while; a lost creation is not free to be made again because of that."""
+    world = typed
+    customer(world, "a", "Alpha")
+    wish(world, "a,new,new,yes")
+    world.faults({"kind": "close_after", "match": {"method": "POST", "path": f"{what}$"}})
+    world.export()
+    world.faults({"kind": "error_before", "status": 404, "match": {"method": "GET", "path": f"{what}$"}})
+    world.export()
+    with world.database.read() as session:
+        assert [one.before for one in session.scalars(select(RunChange).where(RunChange.outcome == "unknown"))] != []
+    world.faults()
+    for _ in range(2):
+        result = world.export()
+    assert result["status"] == "succeeded"
+    assert len(companies(world, "Alpha")) == len(agreements(world)) == 1
+    assert len([one for one in world.state()["tables"]["productType"] if one["name"] == "Partner Portal"]) == 1

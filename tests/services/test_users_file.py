@@ -13,6 +13,8 @@ import pytest
 import requests
 from sqlalchemy import select
 
+from cwportal.connectwise.reader import Reader
+from cwportal.connectwise.records import Document
 from cwportal.models import LedgerDocument, RunChange
 from cwportal.portal import User
 from cwportal.services import plans
@@ -135,7 +137,7 @@ def test_foreign_documents_are_never_touched(world: World, agreement: int) -> No
             files={"file": (name, b"mine")},
             auth=(f"training+{KEYS[0]}", KEYS[1]),
             headers={"clientId": world.config.client_id},
-            timeout=10,
+            timeout=60,
         )
         assert answer.status_code == 201, answer.text
 
@@ -253,6 +255,21 @@ def test_a_lost_answer_is_looked_up_and_never_makes_two(world: World, agreement:
     with world.database.read() as session:
         (ours,) = session.scalars(select(LedgerDocument))
     assert ours.cw_document_id == files(world, agreement)[0]["id"]
+
+
+def test_a_lost_upload_is_known_by_its_names_where_sizes_are_told_in_something_else(
+    world: World, agreement: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Reader.documents
+
+    def in_kilobytes(reader: Reader, agreement_id: int) -> list[Document]:
+        return [dataclasses.replace(one, size=1) for one in read(reader, agreement_id)]
+
+    monkeypatch.setattr(Reader, "documents", in_kilobytes)
+    world.faults({"kind": "close_after", "match": DOCUMENTS})
+    world.export()
+    assert world.export()["status"] == "succeeded"
+    assert len(files(world, agreement)) == 1
 
 
 def test_while_an_upload_is_not_confirmed_only_the_list_waits(world: World, agreement: int) -> None:

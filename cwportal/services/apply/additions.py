@@ -7,27 +7,26 @@ what depends on it: what raises the bill waits for what lowers it, and a lost cr
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import Table, bindparam, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from cwportal.billing import lookup
+from cwportal.billing.money import is_billed, price_of
 from cwportal.billing.order import may_apply
 from cwportal.billing.values import AccountPlan, Change, GroupKey, Row
 from cwportal.connectwise.errors import ConnectWiseError, Forbidden
-from cwportal.models import LedgerAddition, LedgerCatalogProduct
+from cwportal.models import LedgerAddition
 from cwportal.runtime import Runtime
 from cwportal.services import ledger
 from cwportal.services.apply.journal import Done, Intent
+from cwportal.services.apply.products import note_product
 from cwportal.services.apply.store import Stored
 from cwportal.services.apply.work import Work
 from cwportal.services.runs import confirm
-from cwportal.vocabulary import Action, Outcome
+from cwportal.vocabulary import Action, Kind, Outcome
 
 
 @dataclass(slots=True)
@@ -39,6 +38,7 @@ class _Account:
     bill: Decimal
     lowering_lost: bool = False
     lost_creations: set[str] = field(default_factory=set)
+    refused: dict[tuple[Kind, Action], str] = field(default_factory=dict)
     done: Done | None = None
 
 
@@ -48,6 +48,13 @@ def apply_account(work: Work, plan: AccountPlan, changes: list[Stored], rows: tu
     Raises LeaseLost or Cancelled; errors of ConnectWise become outcomes, and `work.stopped` where the run must end.
     """
     account = _Account(plan, {row.id: row for row in rows}, plan.money.price_before)
+    if not rows and (changes or plan.closed) and work.stopped is None:
+        try:
+            work.client.read.no_additions(plan.agreement_id or 0)
+        except ConnectWiseError as error:
+            work.journal.skip([stored.id for stored in changes], f"Not tried: {error.sentence}")
+            work.failed(error)
+            return
     _ledger_only(work, plan)
     try:
         for stored in changes:
@@ -68,8 +75,9 @@ def _not_now(work: Work, account: _Account, change: Change) -> str | None:
         return f"Not tried: the export stopped before. {work.stopped.sentence}"
     if change.part_number in work.failed_products and change.action is Action.CREATE:
         return f"Not tried: {work.failed_products[change.part_number]}."
-    if (change.kind, change.action) in work.refused:
-        return f"Not tried: {work.refused[change.kind, change.action]}"
+    refused = account.refused.get((change.kind, change.action)) or work.refused.get((change.kind, change.action))
+    if refused is not None:
+        return f"Not tried: {refused}"
     if change.action is Action.CREATE and change.part_number in account.lost_creations:
         return "Not tried: another new line of this product was not confirmed by ConnectWise; it is checked first."
     if not may_apply(
@@ -105,9 +113,36 @@ def _apply(work: Work, account: _Account, stored: Stored) -> None:
         _failed(work, account, stored, error)
         return
     work.succeeded()
+    work.permitted((change.kind, change.action))
+    echo = _as_it_is(work, account, change, echo)
+    _bill(account, change, echo)
     account.rows[echo.id] = echo
-    account.bill += change.price_delta or Decimal(0)
     account.done = _applied(work, account, stored, echo)
+
+
+def _as_it_is(work: Work, account: _Account, change: Change, echo: Row) -> Row:
+    """The line after a write. An answer with other values than were sent may be the line as it was before, so it is read once more."""
+    if not lookup.not_taken(echo, change.after):
+        return echo
+    try:
+        several = work.client.read.additions(account.plan.agreement_id or 0)
+    except ConnectWiseError:
+        return echo
+    return next((ledger.row_of(one) for one in several if one.id == echo.id), echo)
+
+
+def _bill(account: _Account, change: Change, echo: Row) -> None:
+    """The bill after an answer: as planned, or as the line now is where ConnectWise did not take what was sent."""
+    planned = change.price_delta or Decimal(0)
+    if not lookup.not_taken(echo, change.after):
+        account.bill += planned
+        return
+    before = account.rows.get(echo.id)
+    now = Decimal(0) if echo.cancelled is not None else price_of(echo)
+    moved = now - (Decimal(0) if before is None else price_of(before))
+    account.bill += max(planned, moved)
+    if moved > planned:
+        account.lowering_lost = True
 
 
 def _applied(work: Work, account: _Account, stored: Stored, echo: Row) -> Done:
@@ -119,23 +154,33 @@ def _applied(work: Work, account: _Account, stored: Stored, echo: Row) -> Done:
         change=stored.change,
         echo=echo,
     )
-    other = lookup.not_taken(echo, stored.change.after)
+    error = _not_right(stored.change, echo)
     return Done(
         stored.id,
-        Outcome.FAILED if other else Outcome.APPLIED,
-        _not_taken(echo.id, stored.change, other) if other else None,
+        Outcome.FAILED if error else Outcome.APPLIED,
+        error,
         ledger=keep,
         addition_id=echo.id,
         product_id=echo.product_id,
     )
 
 
-def _not_taken(addition_id: int, change: Change, other: dict[str, Any]) -> str:
-    told = "; ".join(f"{name} {change.after[name]} was sent, it now says {value}" for name, value in other.items())
-    return (
-        f"ConnectWise accepted the write and shows other values on line {addition_id}: {told}. "
-        "Look at the line in ConnectWise: a rule or workflow there may change it. The next export tries again."
-    )
+def _not_right(change: Change, echo: Row) -> str | None:
+    """What is not as it was sent, although ConnectWise accepted the write; None if everything is."""
+    other = lookup.not_taken(echo, change.after)
+    if other:
+        told = "; ".join(f"{name} {change.after[name]} was sent, it now says {value}" for name, value in other.items())
+        return (
+            f"ConnectWise accepted the write and shows other values on line {echo.id}: {told}. "
+            "Look at the line in ConnectWise: a rule or workflow there may change it. The next export tries again."
+        )
+    if change.action is Action.CREATE and not is_billed(echo):
+        return (
+            f"ConnectWise made line {echo.id} with Bill Customer on {echo.bill_customer!r} although Billable was sent, so no invoice "
+            "asks for it. A rule or workflow there may do that. Set the line to Billable in ConnectWise; the portal never changes that "
+            "afterwards."
+        )
+    return None
 
 
 def _write(work: Work, account: _Account, change: Change, fields: dict[str, Any]) -> Row:
@@ -156,7 +201,8 @@ def _failed(work: Work, account: _Account, stored: Stored, error: ConnectWiseErr
     if outcome is Outcome.UNKNOWN and change.action is Action.CREATE:
         account.lost_creations.add(change.part_number)
     if isinstance(error, Forbidden):
-        work.refused[change.kind, change.action] = error.sentence
+        account.refused[change.kind, change.action] = error.sentence
+        work.forbidden((change.kind, change.action), account.plan.account_id, error.sentence)
     work.failed(error)
 
 
@@ -206,33 +252,6 @@ def written(
         note_product(session, runtime, owner, change.part_number, echo.product_id)
 
     return keep
-
-
-_PRODUCT = cast(Table, LedgerCatalogProduct.__table__)
-_NOTED = select(_PRODUCT.c.id).where(
-    _PRODUCT.c.partner_id == bindparam("partner_id"),
-    _PRODUCT.c.tenant == bindparam("tenant"),
-    _PRODUCT.c.part_number == bindparam("part_number"),
-)
-
-
-def note_product(session: Session, runtime: Runtime, owner: ledger.Owner, part_number: str, product_id: int) -> None:
-    """Remember which product stands for the part number, so that a renamed identifier makes no second product."""
-    which = {"partner_id": owner.partner_id, "tenant": owner.tenant, "part_number": part_number}
-    if session.connection().scalar(_NOTED, which) is not None:
-        return
-    with suppress(IntegrityError), session.begin_nested():  # another thread of this run has noted it just now
-        session.add(
-            LedgerCatalogProduct(
-                partner_id=owner.partner_id,
-                tenant=owner.tenant,
-                part_number=part_number,
-                cw_product_id=product_id,
-                created=False,
-                linked=False,
-                created_at=runtime.clock(),
-            )
-        )
 
 
 def keeps_books(plan: AccountPlan) -> bool:

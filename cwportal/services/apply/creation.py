@@ -20,10 +20,10 @@ from cwportal.connectwise.errors import ConnectWiseError, Forbidden, Invalid
 from cwportal.connectwise.records import Agreement, Company
 from cwportal.models import RunAccount
 from cwportal.services.apply import created
+from cwportal.services.apply.company import Exists, otherwise
 from cwportal.services.apply.journal import Done, Intent
 from cwportal.services.apply.store import Stored, finding_json
 from cwportal.services.apply.work import Work
-from cwportal.services.planning.creation import bears
 from cwportal.services.planning.facts import agreement_facts, billing_options
 from cwportal.services.planning.material import Material
 from cwportal.vocabulary import Kind, Outcome, Severity
@@ -92,8 +92,9 @@ class _Creation:
                 record = self._send_company(stored, started, fields)
             except Invalid as error:
                 try:
-                    fields = self._otherwise(fields, error, next(one for one in left if one.casefold() not in tried))
-                except _Exists as there:
+                    following = next(one for one in left if one.casefold() not in tried)
+                    fields = otherwise(work.client.read, self._name, fields, error, following)
+                except Exists as there:
                     self._failed(stored, error, there.finding)
                     return
                 except ConnectWiseError as second:
@@ -112,24 +113,6 @@ class _Creation:
 
     def _send_company(self, stored: Stored, started: datetime, fields: Mapping[str, Any]) -> Company:
         return self._work.send(stored.id, started, lambda: self._work.writer.create_company(fields))
-
-    def _otherwise(self, fields: Mapping[str, Any], error: Invalid, following: str) -> dict[str, Any]:
-        """The fields for another try after a refusal. Raises _Exists, or the refusal itself where nothing else can be tried."""
-        if error.has_code("ObjectExists"):
-            hits = self._work.client.read.find_company(identifier=fields["identifier"])
-            same = [(company.id, company.name) for company in hits if bears(company, self._name)]
-            if same:
-                raise _Exists(creation.exists(self._name, same))
-            return {**fields, "identifier": following}
-        named = {one.field.partition("/")[0] for one in error.errors}
-        if not named or not named <= set(creation.OPTIONAL) & fields.keys():
-            raise Invalid(
-                f"{error.sentence} Correct the account in the portal, or create the company in ConnectWise and map {self._name} to it.",
-                status=error.status,
-                errors=error.errors,
-                code=error.code,
-            )
-        return {name: value for name, value in fields.items() if name not in named}
 
     def _company_there(self, stored: Stored, record: Company) -> None:
         kept = []
@@ -295,11 +278,3 @@ class _Creation:
         if row is not None:
             row.findings = [*row.findings, *map(finding_json, findings)]
         self.plan = replace(self.plan, findings=(*self.plan.findings, *findings))
-
-
-class _Exists(Exception):
-    """A company of the account's name has the identifier."""
-
-    def __init__(self, finding: Finding) -> None:
-        super().__init__(finding.message)
-        self.finding = finding

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import select
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from cwportal.billing import lookup
 from cwportal.billing.findings import decide
+from cwportal.billing.scale import to_scale
 from cwportal.billing.values import AccountCharges, Row, Unconfirmed
 from cwportal.connectwise.errors import ConnectWiseError, NotFound
 from cwportal.models import LedgerAddition, LineDecision, RunChange
@@ -123,9 +125,11 @@ class _LookUps:
         except STOPPING:
             raise
         except NotFound as error:
-            if change.kind == Kind.ADDITION and self._still_mapped(change):  # hidden is not gone: it may be seen again
+            if not self._hangs_on_agreement(change) or self._still_mapped(
+                change
+            ):  # hidden is not gone: it may be seen again
                 return self._unread(change, error)
-            self._free(change, "ConnectWise no longer has the company, agreement or product.")
+            self._free(change, "ConnectWise no longer has the agreement.")
             return None
         except ConnectWiseError as error:
             return self._unread(change, error)
@@ -136,6 +140,10 @@ class _LookUps:
             change.part_number or None,
         )
 
+    def _hangs_on_agreement(self, change: RunChange) -> bool:
+        """Whether it is looked up among what an agreement has. Other lists are always there: a 404 says nothing of what is in them."""
+        return change.kind in (Kind.ADDITION, Kind.USERS)
+
     def _still_mapped(self, change: RunChange) -> bool:
         with self._runtime.database.read() as session:
             row = session.get(MappingRow, (change.partner_id, change.account_id))
@@ -144,7 +152,10 @@ class _LookUps:
     def _addition(self, change: RunChange) -> Unconfirmed | None:
         agreement_id = change.cw_agreement_id or 0
         if agreement_id not in self._rows:
-            self._rows[agreement_id] = tuple(ledger.row_of(a) for a in self._client.read.additions(agreement_id))
+            rows = tuple(ledger.row_of(a) for a in self._client.read.additions(agreement_id))
+            if not rows:
+                self._client.read.no_additions(agreement_id)
+            self._rows[agreement_id] = rows
         rows, sent = self._rows[agreement_id], ledger.decoded(change.sent)
         if change.action != Action.CREATE:
             row = next((row for row in rows if row.id == change.cw_addition_id), None)
@@ -203,7 +214,7 @@ class _LookUps:
         else:
             several = self._client.read.products_by_id([change.cw_product_id or 0])
             changed = several.get(change.cw_product_id or 0)
-            if changed is None or changed.cost != sent.get("cost"):
+            if changed is None or not _cost_written(to_scale(changed.cost), sent, ledger.decoded(change.before)):
                 self._free(change, "Checked in ConnectWise: the product does not have the cost that was sent.")
                 return None
             product, created = changed, False
@@ -260,6 +271,12 @@ class _LookUps:
         if "product_id" in columns:
             row.cw_product_id = columns["product_id"]
         return True
+
+
+def _cost_written(cost: Decimal, sent: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
+    """Whether a lost change of a product was done: it has the cost sent, rounded or not, and not merely the one it had before."""
+    wanted = sent.get("cost")
+    return wanted is not None and (cost == wanted or (cost != before.get("cost") and lookup.same_amount(cost, wanted)))
 
 
 def _answered(session: Session, change: RunChange) -> Mapping[int, Answer]:

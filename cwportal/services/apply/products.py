@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
+from typing import cast
 
-from sqlalchemy import select
+from sqlalchemy import Table, bindparam, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from cwportal.billing.lookup import same_amount
+from cwportal.billing.scale import canonical, to_scale
 from cwportal.billing.values import Change
 from cwportal.connectwise.errors import ConnectWiseError, Forbidden
 from cwportal.connectwise.records import Product
 from cwportal.models import LedgerCatalogProduct
 from cwportal.runtime import Runtime
+from cwportal.services import ledger
 from cwportal.services.apply.journal import Done, Intent
 from cwportal.services.apply.product_place import NoPlace, account_of
 from cwportal.services.apply.product_place import place as find_place
@@ -61,10 +67,12 @@ def apply_products(work: Work, changes: list[Stored]) -> None:
             continue
         work.succeeded()
         work.new_products[change.part_number] = record.id
+        wrong = None if change.action is Action.CREATE else _not_taken(change, record)
         work.journal.finish(
             Done(
                 stored.id,
-                Outcome.APPLIED,
+                Outcome.FAILED if wrong else Outcome.APPLIED,
+                wrong,
                 product_id=record.id,
                 ledger=lambda session, stored=stored, record=record: remember(session, work, stored, record),  # type: ignore[misc]
             )
@@ -93,8 +101,19 @@ def _write(work: Work, change: Change, fields: Mapping[str, object]) -> Product:
     return work.writer.patch_product(change.product_id or 0, fields)
 
 
+def _not_taken(change: Change, record: Product) -> str | None:
+    """What ConnectWise did not take although it accepted the write; None if it has what was sent."""
+    cost = change.after.get("cost")
+    if cost is None or same_amount(to_scale(record.cost), cost):
+        return None
+    return (
+        f"ConnectWise accepted the write and shows another cost on product {record.id}: {canonical(cost)} was sent, it now says "
+        f"{canonical(record.cost)}. Look at the product in ConnectWise: a rule or workflow there may change it. The next export tries again."
+    )
+
+
 def remember(session: Session, work: Work, stored: Stored, record: Product) -> None:
-    """The product stands for its part number from now on; its cost was sent by us."""
+    """The product stands for its part number from now on; its cost was sent by us, if ConnectWise took it."""
     put(
         session,
         partner_id=work.lease.partner_id,
@@ -102,7 +121,7 @@ def remember(session: Session, work: Work, stored: Stored, record: Product) -> N
         part_number=stored.change.part_number,
         product=record,
         created=stored.change.action is Action.CREATE,
-        sent_cost=stored.change.after.get("cost"),
+        sent_cost=None if _not_taken(stored.change, record) else stored.change.after.get("cost"),
         runtime=work.runtime,
     )
 
@@ -141,3 +160,30 @@ def put(
     if sent_cost is not None:
         row.sent_cost = sent_cost  # type: ignore[assignment]
         row.echoed_cost = product.cost
+
+
+_PRODUCT = cast(Table, LedgerCatalogProduct.__table__)
+_NOTED = select(_PRODUCT.c.id).where(
+    _PRODUCT.c.partner_id == bindparam("partner_id"),
+    _PRODUCT.c.tenant == bindparam("tenant"),
+    _PRODUCT.c.part_number == bindparam("part_number"),
+)
+
+
+def note_product(session: Session, runtime: Runtime, owner: ledger.Owner, part_number: str, product_id: int) -> None:
+    """Remember which product stands for the part number, so that a renamed identifier makes no second product."""
+    which = {"partner_id": owner.partner_id, "tenant": owner.tenant, "part_number": part_number}
+    if session.connection().scalar(_NOTED, which) is not None:
+        return
+    with suppress(IntegrityError), session.begin_nested():  # another thread of this run has noted it just now
+        session.add(
+            LedgerCatalogProduct(
+                partner_id=owner.partner_id,
+                tenant=owner.tenant,
+                part_number=part_number,
+                cw_product_id=product_id,
+                created=False,
+                linked=False,
+                created_at=runtime.clock(),
+            )
+        )

@@ -174,6 +174,9 @@ _STORED = select(
 """What a change is made from; whole objects of the mapper take three times as long to load."""
 
 
+_MOST_CENTS = 2**63 - 1
+
+
 def change_of(row: RunChange | SQLRow[Any]) -> Change:
     """A stored change as the core's value."""
     return Change(
@@ -191,7 +194,8 @@ def change_of(row: RunChange | SQLRow[Any]) -> Change:
 
 
 def _cents(amount: Decimal) -> int:
-    return int((amount * 100).to_integral_value(ROUND_HALF_UP))
+    """For sorting only: what a database's integer cannot hold is its largest."""
+    return max(-_MOST_CENTS, min(int((amount * 100).to_integral_value(ROUND_HALF_UP)), _MOST_CENTS))
 
 
 def _loudest(findings: Iterable[Finding]) -> Severity | None:

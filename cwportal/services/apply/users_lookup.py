@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from sqlalchemy import select
 
 from cwportal.connectwise.reader import same_text
+from cwportal.connectwise.records import Document
 from cwportal.models import LedgerDocument, RunChange
 from cwportal.runtime import Runtime
 from cwportal.services.apply.created import Close
@@ -28,17 +32,20 @@ def settle(runtime: Runtime, client: Client, change: RunChange, close: Close) ->
             session.scalars(select(LedgerDocument.cw_document_id).where(LedgerDocument.tenant == change.tenant))
         )
         known = taken | set(change.known_ids or ())
-        new = sorted(
-            document.id
-            for document in documents
-            if document.id not in known
-            and (same_text(document.file_name, sent["fileName"]) or same_text(document.title, sent["title"]))
-            and document.size in (None, sent["size"])
-        )
+        new = sorted(document.id for document in documents if document.id not in known and _is_it(document, sent))
         if not new:
             close(session, change, Outcome.FAILED, "Checked in ConnectWise: the list of users is not there.")
         elif close(session, change, Outcome.APPLIED, _DONE):
             put(session, runtime, owner, change.account_id, new[0], sent)
+
+
+def _is_it(document: Document, sent: Mapping[str, Any]) -> bool:
+    """Whether a new document is the one sent: by both its names, or by one of them (ConnectWise may change a name) and its size.
+
+    Whether ConnectWise tells sizes in bytes is nowhere promised, so a size alone never speaks against two equal names.
+    """
+    named = [same_text(document.file_name, sent["fileName"]), same_text(document.title, sent["title"])]
+    return all(named) or (any(named) and document.size in (None, sent["size"]))
 
 
 def _deleted(runtime: Runtime, client: Client, change: RunChange, owner: Owner, close: Close) -> None:

@@ -18,6 +18,7 @@ from cwportal.services.runs import Cancelled, Lease, OutOfTime
 from cwportal.vocabulary import Action, Kind, Outcome
 
 _Record = TypeVar("_Record")
+_FORBIDDEN_IN_A_ROW = 3
 
 
 @dataclass(slots=True)
@@ -34,6 +35,7 @@ class Work:
     refused: dict[tuple[Kind, Action], str] = field(default_factory=dict)
     stopped: ConnectWiseError | None = None
     _unanswered: int = 0
+    _forbidden: dict[tuple[Kind, Action], set[str]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def send(self, change_id: int, started: datetime, write: Callable[[], _Record]) -> _Record:
@@ -63,6 +65,20 @@ class Work:
                 self._unanswered += 1
             if isinstance(error, STOPPING) or self._unanswered >= IN_A_ROW:
                 self.stopped = self.stopped or error
+
+    def forbidden(self, pair: tuple[Kind, Action], account_id: str, why: str) -> None:
+        """Note that an account's lines may not be written. One agreement may be closed to the API member (level My, a location);
+        after several accounts in a row the right itself is missing, and nobody's is tried any more."""
+        with self._lock:
+            several = self._forbidden.setdefault(pair, set())
+            several.add(account_id)
+            if len(several) >= _FORBIDDEN_IN_A_ROW:
+                self.refused[pair] = why
+
+    def permitted(self, pair: tuple[Kind, Action]) -> None:
+        """Note that it may be written for an account."""
+        with self._lock:
+            self._forbidden.pop(pair, None)
 
     def succeeded(self) -> None:
         """An answer came: ConnectWise is there."""

@@ -45,7 +45,7 @@ def threads(runtime: Runtime) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A plan with the moment and the fingerprint of what it was made from; `rows` only where there is something to write."""
+    """A plan with the moment and the fingerprint of what it was made from; `rows` only where something is written, or closed in the ledger."""
 
     plan: AccountPlan
     read_at: datetime
@@ -143,7 +143,7 @@ def plan_one(
     limited = limit_account(plan, material.context.settings.limits, closed=closed)
     if limited:
         plan = hold(plan, limited)
-    return Planned(plan, found.read_at, fingerprint(rows, value.agreement), rows if plan.changes else ())
+    return Planned(plan, found.read_at, fingerprint(rows, value.agreement), rows if plan.changes or plan.closed else ())
 
 
 def fingerprint(rows: tuple[Row, ...], agreement: AgreementFacts | None) -> bytes:

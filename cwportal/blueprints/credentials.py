@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from cwportal.blueprints import access, trouble
 from cwportal.blueprints.access import needs
-from cwportal.blueprints.steps import ENTRY
+from cwportal.blueprints.steps import ENTRY, say_if_lost
 from cwportal.blueprints.wizard import PATIENCE
 from cwportal.connectwise.errors import ConnectWiseError
 from cwportal.errors import NotConnected
@@ -32,6 +32,7 @@ def page() -> ResponseReturnValue:  # noqa: PLR0911 - one for every way it can e
     try:
         now = changes.now(runtime, partner_id)
     except NotConnected:
+        say_if_lost()
         return redirect(url_for(ENTRY), 303)
     if request.method == "GET":
         return _page(now, CredentialsForm(formdata=None, obj=now, kept=True))
@@ -59,6 +60,7 @@ def page() -> ResponseReturnValue:  # noqa: PLR0911 - one for every way it can e
     except changes.Refused as refused:
         return _page(changes.now(runtime, partner_id), form, refused=str(refused))
     except NotConnected:
+        say_if_lost()
         return redirect(url_for(ENTRY), 303)
     if outcome.moved:
         request_refresh(runtime, partner_id)
@@ -88,6 +90,8 @@ def _page(
     runtime, partner_id = access.runtime(), access.partner()
     partner = runtime.source.partner(partner_id)
     form.version.data = now.version
+    if form.private_key.data and asked is None and not form.private_key.errors:
+        form.private_key.errors = [trouble.KEY_AGAIN]
     stored = credentials.stored(error.rights) if isinstance(error, RightsLacking) else now.rights
     found = rights.of_stored(stored, settings.get(runtime, partner_id).data)
     page = render_template(
@@ -97,9 +101,10 @@ def _page(
         asked=asked,
         stays=disable.stays(runtime, partner_id) if asked else None,
         refused=refused,
-        trouble=trouble.of(error, runtime.clock(), partner.timezone) if error else None,
+        trouble=trouble.of(error, runtime.clock(), partner.timezone, kept=False) if error else None,
         lines=rights.screen(found),
         lacking=[right for right in found if right.is_lacking],
+        own_only=[right for right in found if right.wants_all],
         partner=partner,
         connected=connection.where(now.site, now.company_id),
     )

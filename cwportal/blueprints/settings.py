@@ -39,8 +39,14 @@ def page() -> ResponseReturnValue:
     runtime, partner_id = access.runtime(), access.partner()
     try:
         connection.get(runtime, partner_id)
+        return _tab(runtime, partner_id)
     except NotConnected:
+        steps.say_if_lost()
         return redirect(url_for(steps.ENTRY), 303)
+
+
+def _tab(runtime: Runtime, partner_id: str) -> ResponseReturnValue:
+    """Of a connection; NotConnected where it is gone meanwhile."""
     if request.method == "GET":
         stored = settings.stored(runtime, partner_id)
         return _page(_typed(stored.chosen), stored.version, notes=settings.notes(stored.chosen))
@@ -52,7 +58,14 @@ def page() -> ResponseReturnValue:
         return _page(typed, version, dirty=True)
     before = settings.get(runtime, partner_id)
     try:
-        chosen = settings.update(runtime, partner_id, settings_typed.flat(typed), actor=access.actor(), version=version)
+        chosen = settings.update(
+            runtime,
+            partner_id,
+            settings_typed.flat(typed),
+            actor=access.actor(),
+            version=version,
+            connected=True,
+        )
     except BadSettings as error:
         return _page(typed, version, problems=error.problems, dirty=True), 422
     except SettingsChanged as error:
@@ -75,7 +88,7 @@ def wizard() -> ResponseReturnValue:
         if form.do.data == _AGAIN:
             return _step(kept, form.typed(), form.shown_version)
         return _keep(runtime, partner_id, kept, form)
-    except (draft.Connected, draft.NotBegun) as error:
+    except (draft.Connected, draft.NotBegun, NotConnected) as error:
         return steps.away(error)
 
 

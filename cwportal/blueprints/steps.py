@@ -8,6 +8,7 @@ from flask import abort, current_app, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from cwportal.blueprints import access
+from cwportal.errors import NotConnected
 from cwportal.runtime import Runtime
 from cwportal.services import draft
 from cwportal.services.draft import CREDENTIALS, MAPPING, SETTINGS, Draft
@@ -74,8 +75,8 @@ def say_if_lost() -> None:
         flash("What you typed was not kept: somebody else has connected or disconnected ConnectWise meanwhile.", "warn")
 
 
-def away(error: draft.Connected | draft.NotBegun) -> ResponseReturnValue:
-    """Somebody else has finished, or started over: said, and on to where that is seen. The entry leads on to the status page."""
+def away(error: draft.Connected | draft.NotBegun | NotConnected) -> ResponseReturnValue:
+    """Somebody else has finished, started over or disabled: said, and on to where that is seen. The entry leads on to the status page."""
     flash(str(error), "warn")
     return redirect(url_for(ENTRY), 303)
 

@@ -12,6 +12,10 @@ from cwportal.services.credentials import RightsLacking
 
 _KEYS = "System › Members › API Members › your member › API Keys"
 _SAVED = "The key you typed is kept. Type it again if it may be wrong."
+KEY_AGAIN = "What you typed here was not kept. Type it again."
+"""Under the private key, where a page comes back without having kept it: it is never shown again."""
+_KEPT, _NOT_KEPT = "What you typed is kept.", "Nothing was changed."
+_WITHOUT_TICK = "The role of the API member was made without this tick, or another role was chosen for the member."
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +29,12 @@ class Trouble:
     fields: Mapping[str, str] = field(default_factory=dict)
 
 
-def of(error: errors.ConnectWiseError, now: datetime, zone: str) -> Trouble:  # noqa: PLR0911 - a table
-    """The message for a test that failed at `now`."""
+def of(  # noqa: PLR0911, PLR0912 - a table
+    error: errors.ConnectWiseError, now: datetime, zone: str, *, kept: bool
+) -> Trouble:
+    """The message for a test that failed at `now`. `kept`: what was typed is kept, also the private key, which no page shows again."""
     at = words.moment(now, zone)
+    typed = _KEPT if kept else _NOT_KEPT
     site = {"site": "Check this address."}
     match error:
         case errors.Rejected():
@@ -36,7 +43,10 @@ def of(error: errors.ConnectWiseError, now: datetime, zone: str) -> Trouble:  # 
                 f"Site and Company ID are right, but ConnectWise refused this pair of keys at {at}.",
                 "One of the keys is mistyped or cut off, the two belong to different pairs, or the API member is inactive.",
                 f"In ConnectWise open {_KEYS}, press +, save, and copy both new keys before you close the window.",
-                {"public_key": "Not accepted together with the private key.", "private_key": _SAVED},
+                {
+                    "public_key": "Not accepted together with the private key.",
+                    "private_key": _SAVED if kept else "Not accepted together with the public key.",
+                },
             )
         case errors.UnknownCompany():
             return Trouble(
@@ -46,13 +56,14 @@ def of(error: errors.ConnectWiseError, now: datetime, zone: str) -> Trouble:  # 
                 "Log in to ConnectWise and copy Company and Site from the login page.",
                 {"company_id": "Not known at this site.", "site": "Perhaps another site is meant."},
             )
-        case RightsLacking() | errors.Forbidden():
-            module, _, rest = error.right.partition(" > ")
+        case RightsLacking():
+            return _lacking(error)
+        case errors.Forbidden():
             return Trouble(
                 "The API member's role lacks a right without which nothing works",
-                f"The keys are right, but the role may not read what every export needs: {error.right.replace(' > ', ' › ')}.",
-                "The role of the API member was made without this tick, or another role was chosen for the member.",
-                f"In ConnectWise open System › Security Roles › the role of the API member › {module} › {rest.replace(' > ', ' › ')}, "
+                f"The keys are right, but the role may not read what every export needs: {_shown(error.right)}.",
+                _WITHOUT_TICK,
+                f"In ConnectWise open System › Security Roles › the role of the API member › {_shown(error.right)}, "
                 "choose All, save, and press the button again.",
             )
         case errors.ClientIdRejected():
@@ -60,10 +71,14 @@ def of(error: errors.ConnectWiseError, now: datetime, zone: str) -> Trouble:  # 
                 "ConnectWise refused the portal itself",
                 error.sentence,
                 "The portal introduces itself with an ID (clientId), which ConnectWise did not accept. Your keys are not the reason.",
-                "There is nothing you can change. Tell the portal's operator; what you typed is kept.",
+                f"There is nothing you can change. Tell the portal's operator. {typed}",
             )
         case errors.RateLimited():
-            again = words.moment(now + timedelta(seconds=error.retry_after), zone) if error.retry_after else ""
+            again = (
+                words.moment(_next_minute(now + timedelta(seconds=error.retry_after)), zone)
+                if error.retry_after
+                else ""
+            )
             return Trouble(
                 "ConnectWise asks us to wait",
                 f"ConnectWise answers only so many requests in a while, and at {at} it wanted no more.",
@@ -97,7 +112,7 @@ def of(error: errors.ConnectWiseError, now: datetime, zone: str) -> Trouble:  # 
         case errors.TimedOut():
             return Trouble(
                 "ConnectWise did not answer in time",
-                error.sentence,
+                f"The portal asked at {at}, waited, and heard nothing or not the whole answer.",
                 "It is busy or being maintained, or a firewall in front of it keeps the portal out.",
                 "Try again in some minutes. If it stays like this, check Site and the firewall.",
                 site,
@@ -118,10 +133,59 @@ def of(error: errors.ConnectWiseError, now: datetime, zone: str) -> Trouble:  # 
                 "Type the address you log in to ConnectWise with, such as na.myconnectwise.net.",
                 site,
             )
-        case _:
+        case errors.NotJson():
             return Trouble(
-                "ConnectWise could not answer",
-                error.sentence,
-                "The cause lies at ConnectWise or on the way to it; your values may well be right.",
-                "Try again in some minutes. What you typed is kept.",
+                "Something else answers in place of ConnectWise",
+                f"At {at} a web page or something else that cannot be read came back instead of ConnectWise’s answer.",
+                "ConnectWise is being maintained, or a firewall or a sign-in page in front of it answers instead.",
+                "Try again in some minutes. If it stays like this, check Site, and ask who looks after your ConnectWise or its firewall.",
+                site,
             )
+        case errors.Interrupted():
+            return _cut_off(typed, f"The connection broke off at {at}, before the answer was complete.")
+        case errors.ServerFailed():
+            return _cut_off(
+                typed, f"At {at} ConnectWise answered that it had an error of its own ({error.status or 'no number'})."
+            )
+        case _:
+            return _cut_off(typed, error.sentence)
+
+
+def _cut_off(typed: str, what: str) -> Trouble:
+    return Trouble(
+        "ConnectWise could not answer",
+        what,
+        "The cause lies at ConnectWise or on the way to it; your values may well be right.",
+        f"Try again in some minutes. {typed}",
+    )
+
+
+def _lacking(error: RightsLacking) -> Trouble:
+    """All rights at once that nothing works without, so that nobody is sent to ConnectWise twice."""
+    rows = [row for row in error.rights if row.blocks]
+    names = " and ".join(" › ".join((row.need.module, row.need.function, row.need.level.capitalize())) for row in rows)
+    todo = f"In ConnectWise open System › Security Roles › the role of the API member, set {names} to All, save, and press the button again."
+    if all(row.is_own_only for row in rows):
+        return Trouble(
+            "The API member sees only its own records",
+            f"The keys are right, but the role has the level My, not All, for {names}.",
+            "At level My ConnectWise shows an API member only companies and agreements of its own, and says nothing about the others. They "
+            "would look as if they did not exist: new ones would be made beside them, and customers billed twice.",
+            todo,
+        )
+    return Trouble(
+        "The API member's role lacks a right without which nothing works",
+        f"The keys are right, but the role may not read what every export needs: {names}.",
+        _WITHOUT_TICK,
+        todo,
+    )
+
+
+def _shown(right: str) -> str:
+    return right.replace(" > ", " › ")
+
+
+def _next_minute(at: datetime) -> datetime:
+    """Instants are shown to the minute: the first one shown that is not too early."""
+    whole = at.replace(second=0, microsecond=0)
+    return whole if whole == at else whole + timedelta(minutes=1)

@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from cwportal.blueprints import access, steps, trouble
 from cwportal.blueprints.access import needs
+from cwportal.blueprints.settings_words import WORDS
 from cwportal.blueprints.trouble import Trouble
 from cwportal.connectwise.errors import ConnectWiseError, RateLimited, RateLimitedLong
 from cwportal.errors import NotConnected, RunUnderWay
@@ -84,6 +85,8 @@ def step_one() -> ResponseReturnValue:  # noqa: PLR0911 - one for every way it c
         kept = draft.keep_credentials(
             runtime, partner_id, _typed(form, kept), version=form.shown_version, actor=access.actor()
         )
+        if request.form.get("do") == "leave":
+            return redirect(url_for(".entry"), 303)
         if not valid:
             return _step_one(kept, form)
         if kept.tested and request.form.get("do") != "test":
@@ -94,6 +97,8 @@ def step_one() -> ResponseReturnValue:  # noqa: PLR0911 - one for every way it c
         return _step_one(kept, form)
     except draft.Outdated as error:
         fresh = draft.get(runtime, partner_id)
+        if form.private_key.data and not form.private_key.errors:
+            form.private_key.errors = [trouble.KEY_AGAIN]
         return _step_one(fresh or kept, form, outdated=steps.told(error))
     except (draft.Connected, draft.NotBegun) as error:
         return steps.away(error)
@@ -108,7 +113,10 @@ def finish() -> ResponseReturnValue:
     except (draft.Connected, draft.NotBegun) as error:
         return steps.away(error)
     except draft.Unfinished as error:
-        flash(f"Not finished: {error}", "bad")
+        for name, sentence in error.problems.items():
+            flash(f"Not finished. {WORDS[name]}: {sentence}", "bad")
+        if not error.problems:
+            flash(f"Not finished: {error}", "bad")
         return redirect(steps.address(error.step), 303)
     try:
         asked = request_preview(runtime, partner_id, actor=access.actor())
@@ -157,7 +165,7 @@ def _typed(form: CredentialsForm, kept: Draft) -> Typed:
     """What was typed, as far as it can be kept: a field that is too long keeps what was there, a key with a slip is not kept."""
 
     def text(name: str, longest: int) -> str:
-        typed = (form[name].data or "").replace("\x00", "").strip()
+        typed = (form[name].data or "").strip()
         return typed if len(typed) <= longest else str(getattr(kept, name))
 
     return Typed(
@@ -182,7 +190,7 @@ def _step_one(
         found = rights.of_stored(credentials.stored(error.rights), data)
     elif row is not None:
         found = rights.of_stored(row.rights, data)
-    said: Trouble | None = trouble.of(error, runtime.clock(), partner.timezone) if error else None
+    said: Trouble | None = trouble.of(error, runtime.clock(), partner.timezone, kept=True) if error else None
     wrong = bool(form.errors or said or outdated)
     page = render_template(
         "cwportal/wizard/credentials.html",
@@ -195,6 +203,7 @@ def _step_one(
         connection=row,
         lines=rights.screen(found),
         lacking=[right for right in found if right.is_lacking],
+        own_only=[right for right in found if right.wants_all],
         partner=partner,
     )
     return page, 409 if outdated else 422 if wrong else 200

@@ -41,6 +41,8 @@ def connect(partner: str, site: str, company_id: str, public_key: str) -> None:
     say(_where(connected))
     for missing in rights.missing(ready, partner, connected.rights):
         note(f"Warning: the right {missing.name} is missing, needed for: {missing.needed_for}.")
+    for own in (right for right in rights.table(ready, partner, connected.rights) if right.wants_all):
+        note(f"Warning: the right {own.name} is at level My, for the API member's own records only. Set it to All.")
 
 
 @click.command()
@@ -69,14 +71,14 @@ def check(context: click.Context, partner: str, as_json: bool) -> None:
         say(
             table(
                 ("module", "function", "level", "state", "", "needed for"),
-                [(r.module, r.function, r.level, r.state, "!" if r.is_lacking else "", r.needed_for) for r in rows],
+                [(r.module, r.function, r.level, r.told, "!" if r.is_lacking else "", r.needed_for) for r in rows],
             )
         )
     lacking = [row for row in rows if row.is_lacking]
     for row in lacking:
         note(
-            f"Error: the right {row.name} is missing. In ConnectWise: System > Security Roles > the role of the API member > "
-            f"{row.module} > {row.function}: {row.level}."
+            f"Error: the right {row.name} is {'at level My, not All' if row.is_own_only else 'missing'}. "
+            f"In ConnectWise: System > Security Roles > the role of the API member > {row.module} > {row.function}: {row.level} All."
         )
     if lacking:
         context.exit(1)

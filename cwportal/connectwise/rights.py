@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cwportal.connectwise import roles
-from cwportal.connectwise.errors import Forbidden, NotFound
+from cwportal.connectwise.errors import Forbidden, Invalid, Malformed, NotFound, NotJson, ServerFailed
 from cwportal.connectwise.reader import AGREEMENTS, CATALOG, COMPANIES, Reader
 from cwportal.connectwise.records import SecurityRow
 
 State = Literal["has", "missing", "unknown until first use"]
 Area = tuple[str, str]
+MY, ALL = "My", "All"
+"""Levels at which a right is granted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,16 @@ class RightRow:
     need: Need
     state: State
     granted: str = ""
+
+    @property
+    def is_own_only(self) -> bool:
+        """Met for records of the API member's own, and perhaps for no others."""
+        return self.state == "has" and self.granted == MY
+
+    @property
+    def blocks(self) -> bool:
+        """Nothing works like this: every company and agreement has to be seen, and level My shows as absent what is another's."""
+        return self.need.blocking and (self.state == "missing" or self.is_own_only)
 
 
 def _needs(area: Area, **levels: str) -> tuple[Need, ...]:
@@ -131,17 +143,17 @@ def check_rights(reader: Reader) -> tuple[RightRow, ...]:
     """Every needed right with its state, in the order of the role screen.
 
     The two blocking rights are always proven by reading, whatever `mySecurity` says. Errors other than a missing right
-    (keys, network) are raised.
+    (keys, network) are raised, but a release whose `mySecurity` fails or says something else can be used without it.
     """
     try:
         rows: Sequence[SecurityRow] = reader.my_security()
-    except (Forbidden, NotFound):
+    except (Forbidden, NotFound, Invalid, ServerFailed, NotJson, Malformed):
         rows = ()
     found: list[RightRow] = []
     for need in NEEDED:
         granted = _granted(rows, need)
         state: State
-        if granted in {"My", "All"}:
+        if granted in {MY, ALL}:
             state = "has"
         elif granted == "None":
             state = "missing"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from unicodedata import category
 
 from wtforms import HiddenField, PasswordField, StringField  # type: ignore[import-untyped]
 from wtforms.validators import DataRequired, Length, ValidationError  # type: ignore[import-untyped]
@@ -11,6 +12,11 @@ from wtforms.validators import DataRequired, Length, ValidationError  # type: ig
 from cwportal.forms.press import Press
 
 LONGEST_SITE, LONGEST_COMPANY, LONGEST_KEY = 300, 100, 200
+
+
+def _plain(text: str | None) -> str | None:
+    """Without what nobody sees: NUL, which no database keeps, and marks of no width, which come along when one copies from a document."""
+    return None if text is None else "".join(letter for letter in text if category(letter) != "Cf" and letter != "\x00")
 
 
 def _one_line(form: Any, field: Any) -> None:  # noqa: ARG001 - WTForms' signature
@@ -32,6 +38,7 @@ class CredentialsForm(Press):
                 message="This is longer than the address of a site. Type only the host, such as na.myconnectwise.net.",
             ),
         ],
+        filters=[_plain],
     )
     company_id = StringField(
         "Company ID",
@@ -42,6 +49,7 @@ class CredentialsForm(Press):
                 message="This is longer than a company ID of ConnectWise. Type what you enter as Company when logging in.",
             ),
         ],
+        filters=[_plain],
     )
     public_key = StringField(
         "Public API key",
@@ -50,6 +58,7 @@ class CredentialsForm(Press):
             Length(max=LONGEST_KEY, message="This is longer than a key of ConnectWise. Copy the public key again."),
             _one_line,
         ],
+        filters=[_plain],
     )
     private_key = PasswordField(
         "Private API key",
@@ -57,6 +66,7 @@ class CredentialsForm(Press):
             Length(max=LONGEST_KEY, message="This is longer than a key of ConnectWise. Copy the private key again."),
             _one_line,
         ],
+        filters=[_plain],
     )
     version = HiddenField()
 

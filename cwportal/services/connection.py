@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from cwportal.config import LONGEST_WAIT
+from cwportal.connectwise.errors import Forbidden
 from cwportal.connectwise.protocol import Credentials
 from cwportal.connectwise.reader import Reader
 from cwportal.connectwise.rights import RightRow, check_rights
@@ -62,11 +63,12 @@ def connect(
 def check(runtime: Runtime, partner_id: str, *, patience: float | None = None) -> Connected:
     """Test the stored connection and say which rights are there, one row per needed right. `patience` as in `credentials.prove`."""
     with open_client(runtime, partner_id, patience=patience) as client:
-        client.read.system_info()
+        with suppress(Forbidden):  # as in `credentials.prove`
+            client.read.system_info()
         companies = client.read.company_count()
         rights = check_rights(client.read)
     with runtime.database.write() as session:
-        row = session.get_one(Connection, partner_id)
+        row = hold(session, partner_id, client.tenant)
         row.rights = credentials.stored(rights)
         row.companies = companies
         row.checked_at = runtime.clock()
@@ -113,13 +115,14 @@ def tenants_in_use(runtime: Runtime, partner_id: str) -> str | None:
         return session.scalar(select(Connection.tenant).where(Connection.partner_id == partner_id))
 
 
-def hold(session: Session, partner_id: str, tenant: str) -> None:
+def hold(session: Session, partner_id: str, tenant: str) -> Connection:
     """Keep the partner connected to this ConnectWise until the transaction ends. NotConnected if it is not any more."""
     row = session.get(Connection, partner_id, with_for_update=True)
     if row is None:
         raise NotConnected("ConnectWise was disconnected in the meantime.")
     if row.tenant != tenant:
         raise NotConnected("The connection was changed to another ConnectWise in the meantime.")
+    return row
 
 
 def where(site: str, company_id: str) -> str:
@@ -134,5 +137,7 @@ def refresh_rights(runtime: Runtime, partner_id: str, client: Client) -> dict[st
         return dict(row.rights)
     rights = credentials.stored(check_rights(client.read))
     with runtime.database.write() as session:
-        session.get_one(Connection, partner_id).rights = rights
+        # Nothing is kept where ConnectWise was disabled meanwhile: the run that asks sees that by itself.
+        here = (Connection.partner_id == partner_id, Connection.tenant == client.tenant)
+        session.execute(update(Connection).where(*here).values(rights=rights))
     return rights

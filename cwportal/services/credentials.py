@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from sqlalchemy import delete, update
@@ -15,13 +16,13 @@ from cwportal.connectwise.gate import Gate, LocalGate
 from cwportal.connectwise.guard import AddressGuard
 from cwportal.connectwise.protocol import Credentials, Endpoint
 from cwportal.connectwise.reader import Reader
-from cwportal.connectwise.rights import RightRow, check_rights
+from cwportal.connectwise.rights import ALL, MY, RightRow, check_rights
 from cwportal.connectwise.session import TRIES, Transport, company_info
 from cwportal.connectwise.site import Site, parse_site
 from cwportal.errors import UsageError
 from cwportal.models import Connection, Draft, Mapping
 from cwportal.runtime import Runtime
-from cwportal.services import settings
+from cwportal.services import settings, way_in
 from cwportal.services.secrets import Keyring
 
 MISSING = "missing"
@@ -58,7 +59,7 @@ class Proven:
 
 
 class RightsLacking(Forbidden):
-    """A right is missing without which nothing can be done at all. `rights`: all of them, to be shown."""
+    """A right is missing without which nothing can be done at all, or reaches own records only. `rights`: all of them, to be shown."""
 
     def __init__(self, sentence: str, *, right: str, rights: tuple[RightRow, ...]) -> None:
         super().__init__(sentence, right=right)
@@ -116,11 +117,10 @@ def prove(runtime: Runtime, typed: Typed, *, gate: Gate | None = None, patience:
     tries = TRIES if patience is None else _TRIES_FOR_A_PAGE
     with transport(runtime, credentials, site.endpoint(info.codebase), gate, tries=tries) as opened:
         reader = Reader(opened)
-        reader.system_info()
-        companies = reader.company_count()
-        rights = check_rights(reader)
+        with suppress(Forbidden):  # whoever may not see the version may be able to do everything that exports need
+            reader.system_info()
+        companies, rights = _seen(reader)
         codebase = opened.endpoint.codebase
-    _refuse_without(rights)
     return Proven(
         tenant=tenant_of(site, info.company_id),
         site=site.login_url if site.scheme == "http" else site.login_url.removeprefix("https://"),
@@ -143,7 +143,7 @@ def keep(
     """
     keyring = Keyring.of(runtime.config)
     now = runtime.clock()
-    row = session.get(Connection, partner_id, with_for_update=True)
+    row = way_in.locked(session, partner_id).connection
     before = None if row is None else row.tenant
     if row is None:
         row = Connection(partner_id=partner_id, not_before=None)
@@ -177,8 +177,14 @@ def forget_choices_of_others(session: Session, runtime: Runtime, partner_id: str
 
 
 def stored(rights: tuple[RightRow, ...]) -> dict[str, str]:
-    """As the connection keeps them: "Company > Company Maintenance > Add" -> state."""
-    return {_name(row): row.state for row in rights}
+    """As the connection keeps them: "Company > Company Maintenance > Add" -> state, with the level where it is known: "has (All)"."""
+    return {_name(row): f"{row.state} ({row.granted})" if row.granted in {MY, ALL} else row.state for row in rights}
+
+
+def read_state(text: str) -> tuple[str, str]:
+    """State and level of a right as it is kept, "" where the level is not known."""
+    state, _, level = text.partition(" (")
+    return state, level.removesuffix(")")
 
 
 def transport(
@@ -208,17 +214,38 @@ def transport(
     )
 
 
+def _seen(reader: Reader) -> tuple[int, tuple[RightRow, ...]]:
+    """How many companies the API member sees, and its rights. RightsLacking, with all of them, if one is missing that nothing works without."""
+    refused: Forbidden | None = None
+    companies = 0
+    try:
+        companies = reader.company_count()
+    except Forbidden as error:
+        refused = error
+    rights = check_rights(reader)
+    _refuse_without(rights)
+    if refused is not None:
+        raise refused
+    return companies, rights
+
+
 def _refuse_without(rights: tuple[RightRow, ...]) -> None:
-    """RightsLacking if a right is missing without which nothing can be done at all."""
-    for row in rights:
-        if row.need.blocking and row.state == MISSING:
-            right = _name(row)
-            raise RightsLacking(
-                f"The API member's role lacks the right {right}, and nothing works without it. In ConnectWise: System > Security Roles > the "
-                f"role of the API member > {right}: All. Then connect again.",
-                right=right,
-                rights=rights,
-            )
+    """RightsLacking if a right is missing without which nothing can be done at all, or has the level My."""
+    row = next((row for row in rights if row.blocks), None)
+    if row is None:
+        return
+    right = _name(row)
+    why = (
+        f"gives the right {right} for its own records only (My), so that companies and agreements would look absent"
+        if row.is_own_only
+        else f"lacks the right {right}, and nothing works without it"
+    )
+    raise RightsLacking(
+        f"The API member's role {why}. In ConnectWise: System > Security Roles > the role of the API member > {right}: All. "
+        "Then connect again.",
+        right=right,
+        rights=rights,
+    )
 
 
 def _name(row: RightRow) -> str:

@@ -24,7 +24,7 @@ _QUANTITY = func.coalesce(LedgerAddition.echoed_quantity, LedgerAddition.sent_qu
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Our lines on one agreement. `price` is a month's, as far as prices are known."""
+    """Our lines on one agreement. `price` is a month's, as far as prices are known; `unpriced` as in `Stays`."""
 
     agreement_id: int
     account_id: str
@@ -32,6 +32,7 @@ class Lines:
     agreement: str
     count: int
     price: Decimal
+    unpriced: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +71,23 @@ def lines(runtime: Runtime, partner_id: str, number: int) -> tuple[Stays, Page]:
         counts = _by_agreement(session, ours)
         named = _names(session, partner_id, counts)
         number, pages, offset = place(number, len(counts), A_PAGE)
-        shown = sorted(counts, key=lambda one: (not named[one][0], named[one][0].casefold(), one))
-        shown = shown[offset : offset + A_PAGE]
-        amounts: dict[int, list[tuple[Any, ...]]] = {agreement_id: [] for agreement_id in shown}
-        for agreement_id, *amount in session.execute(
-            select(LedgerAddition.cw_agreement_id, *_AMOUNTS)
-            .where(ours, LedgerAddition.cw_agreement_id.in_(shown))
-            .group_by(LedgerAddition.cw_agreement_id, *_AMOUNTS[:2])
-        ):
-            amounts[agreement_id].append(tuple(amount))
-        items: list[Any] = [
-            Lines(one, counts[one][1], *named[one], count=counts[one][0], price=_price(amounts[one])) for one in shown
-        ]
+        shown = _ordered(named)[offset : offset + A_PAGE]
+        items: list[Any] = _lines(
+            session, and_(ours, LedgerAddition.cw_agreement_id.in_(shown)), {one: counts[one] for one in shown}, named
+        )
         return _stays(session, ours, counts), Page(items, number, pages, offset + 1, len(counts))
+
+
+def all_lines(runtime: Runtime, partner_id: str) -> list[Lines]:
+    """All agreements, in the order of the pages. Raises NotConnected: whose lines they are is known by the connection."""
+    with runtime.database.read() as session:
+        row = session.get(Connection, partner_id)
+        if row is None or not row.active:
+            raise NotConnected("ConnectWise is not connected; there is nothing to disable.")
+        ours = _ours(session, partner_id)
+        counts = _by_agreement(session, ours)
+        named = _names(session, partner_id, counts)
+        return _lines(session, ours, {one: counts[one] for one in _ordered(named)}, named)
 
 
 def disable(runtime: Runtime, partner_id: str, *, actor: str) -> Disabled:
@@ -166,11 +171,33 @@ def _names(session: Session, partner_id: str, counts: dict[int, tuple[int, str]]
     return {agreement_id: known.get(agreement_id, ("", "")) for agreement_id in counts}
 
 
+def _ordered(named: dict[int, tuple[str, str]]) -> list[int]:
+    """Agreements by company; those that the mapping does not know last."""
+    return sorted(named, key=lambda one: (not named[one][0], named[one][0].casefold(), one))
+
+
+def _lines(
+    session: Session, which: ColumnElement[bool], counts: dict[int, tuple[int, str]], named: dict[int, tuple[str, str]]
+) -> list[Lines]:
+    """One for every agreement in `counts`, in that order; `which`: the rows of these."""
+    amounts: dict[int, list[tuple[Any, ...]]] = {agreement_id: [] for agreement_id in counts}
+    columns = (LedgerAddition.cw_agreement_id, *_AMOUNTS)
+    for agreement_id, *amount in session.execute(select(*columns).where(which).group_by(*columns[:3])):
+        amounts[agreement_id].append(tuple(amount))
+    return [
+        Lines(one, account_id, *named[one], count=count, price=_price(amounts[one]), unpriced=_unpriced(amounts[one]))
+        for one, (count, account_id) in counts.items()
+    ]
+
+
 def _stays(session: Session, ours: ColumnElement[bool], counts: dict[int, tuple[int, str]]) -> Stays:
     found = session.execute(select(*_AMOUNTS).where(ours).group_by(*_AMOUNTS[:2]))
     amounts: list[tuple[Any, ...]] = [tuple(row) for row in found]
-    unpriced: int = sum(number for quantity, price, number in amounts if quantity is None or price is None)
-    return Stays(sum(number for number, _ in counts.values()), len(counts), _price(amounts), unpriced)
+    return Stays(sum(number for number, _ in counts.values()), len(counts), _price(amounts), _unpriced(amounts))
+
+
+def _unpriced(amounts: Iterable[tuple[Any, ...]]) -> int:
+    return sum(number for quantity, price, number in amounts if quantity is None or price is None)
 
 
 def _price(amounts: Iterable[tuple[Any, ...]]) -> Decimal:

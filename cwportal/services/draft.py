@@ -15,9 +15,10 @@ from cwportal.errors import UsageError
 from cwportal.models import Connection, Mapping, MappingDraft
 from cwportal.models import Draft as Row
 from cwportal.runtime import Runtime
-from cwportal.services import audit, credentials, settings, settings_typed
+from cwportal.services import audit, credentials, settings, settings_typed, way_in
 from cwportal.services.credentials import Proven, Typed, same_host
 from cwportal.services.secrets import Keyring
+from cwportal.services.way_in import WayIn
 
 CREDENTIALS, SETTINGS, MAPPING = 1, 2, 3
 """The steps."""
@@ -42,11 +43,11 @@ class Outdated(UsageError):
 
 
 class Unfinished(UsageError):
-    """Finish is not possible yet; `step` is where something is to be done."""
+    """Finish is not possible yet; `step` is where something is to be done. `problems`: setting -> sentence, where that is why."""
 
-    def __init__(self, step: int, sentence: str) -> None:
+    def __init__(self, step: int, sentence: str, problems: Given[str, str] | None = None) -> None:
         super().__init__(sentence)
-        self.step = step
+        self.step, self.problems = step, dict(problems or {})
 
 
 class KeyNeeded(UsageError):
@@ -90,8 +91,9 @@ def get(runtime: Runtime, partner_id: str) -> Draft | None:
 def begin(runtime: Runtime, partner_id: str, *, actor: str) -> Draft:
     """The draft, an empty one if there was none. Raises Connected."""
     with runtime.database.write() as session:
-        _refuse_if_active(session, partner_id)
-        row = session.get(Row, partner_id, with_for_update=True)
+        present = way_in.locked(session, partner_id)
+        _refuse_if_active(present)
+        row = present.draft
         if row is None:
             row = Row(
                 partner_id=partner_id,
@@ -113,14 +115,15 @@ def begin(runtime: Runtime, partner_id: str, *, actor: str) -> Draft:
 
 
 def start_over(runtime: Runtime, partner_id: str, *, actor: str) -> None:
-    """Forget everything that was typed, also the keys, and switch Export off; an active connection is left alone."""
+    """Forget everything that was typed, also the keys, and switch Export off. Raises Connected: then there is nothing to start over."""
     with runtime.database.write() as session:
-        row = session.get(Row, partner_id, with_for_update=True)
+        present = way_in.locked(session, partner_id)
+        _refuse_if_active(present)
+        row, connection = present.draft, present.connection
         if row is None:
             return
         session.delete(row)
-        connection = session.get(Connection, partner_id, with_for_update=True)
-        if connection is not None and not connection.active:
+        if connection is not None:
             session.delete(connection)
             session.execute(update(Mapping).where(Mapping.partner_id == partner_id).values(export=False))
             session.execute(delete(MappingDraft).where(MappingDraft.partner_id == partner_id))
@@ -188,7 +191,7 @@ def accept(runtime: Runtime, partner_id: str, proven: Proven, *, version: int, a
 def leave_alone(runtime: Runtime, partner_id: str, seconds: float) -> None:
     """ConnectWise asks to be left alone for a while: the wizard does not ask it again before that."""
     with runtime.database.write() as session:
-        row = session.get(Row, partner_id, with_for_update=True)
+        row = way_in.locked(session, partner_id).draft
         if row is not None:
             row.not_before = runtime.clock() + timedelta(seconds=seconds)
 
@@ -226,15 +229,15 @@ def finish(runtime: Runtime, partner_id: str, *, actor: str) -> None:
     """
     with runtime.database.write() as session:
         row = _locked(session, partner_id, None)
-        connection = session.get(Connection, partner_id, with_for_update=True)
-        if connection is None or not row.tested:
+        connection = way_in.locked(session, partner_id).connection
+        if connection is None or not _of(runtime, row).tested:
             raise Unfinished(CREDENTIALS, "The credentials were changed and not tested yet. Test them in step 1 first.")
         if row.step < MAPPING:
             raise Unfinished(SETTINGS, "The settings are not complete yet. Look through step 2 and press Next there.")
         try:
             settings.update_in(session, runtime, partner_id, settings_typed.flat(row.settings), actor=actor)
-        except UsageError as error:
-            raise Unfinished(SETTINGS, str(error)) from error
+        except settings_typed.BadSettings as error:
+            raise Unfinished(SETTINGS, str(error), error.problems) from error
         connection.active = True
         connection.connected_at = runtime.clock()
         session.delete(row)
@@ -244,8 +247,9 @@ def finish(runtime: Runtime, partner_id: str, *, actor: str) -> None:
 
 
 def _locked(session: Session, partner_id: str, version: int | None) -> Row:
-    _refuse_if_active(session, partner_id)
-    row = session.get(Row, partner_id, with_for_update=True)
+    present = way_in.locked(session, partner_id)
+    _refuse_if_active(present)
+    row = present.draft
     if row is None:
         raise _not_begun()
     if version is not None and version != row.version:
@@ -253,9 +257,8 @@ def _locked(session: Session, partner_id: str, version: int | None) -> Row:
     return row
 
 
-def _refuse_if_active(session: Session, partner_id: str) -> None:
-    row = session.get(Connection, partner_id)
-    if row is not None and row.active:
+def _refuse_if_active(present: WayIn) -> None:
+    if present.connection is not None and present.connection.active:
         raise Connected("ConnectWise is connected already; what was typed here was not needed any more.")
 
 
@@ -280,22 +283,22 @@ def _kept(keyring: Keyring, partner_id: str, value: str) -> str:
 
 
 def _typed(runtime: Runtime, row: Row) -> Typed:
+    """A key that the present secret keys do not open is "", and typed again."""
     keyring = Keyring.of(runtime.config)
-    public_key, private_key = (
-        keyring.decrypt(row.partner_id, value) if value else "" for value in (row.public_key, row.private_key)
-    )
+    public_key, private_key = (keyring.readable(row.partner_id, value) for value in (row.public_key, row.private_key))
     return Typed(row.site, row.company_id, public_key, private_key)
 
 
 def _of(runtime: Runtime, row: Row) -> Draft:
+    typed = _typed(runtime, row)
     return Draft(
         version=row.version,
         step=row.step,
         site=row.site,
         company_id=row.company_id,
-        public_key=_typed(runtime, row).public_key,
-        has_private_key=bool(row.private_key),
-        tested=row.tested,
+        public_key=typed.public_key,
+        has_private_key=bool(typed.private_key),
+        tested=row.tested and bool(typed.private_key) == bool(row.private_key),
         settings=dict(row.settings),
         not_before=row.not_before,
         changed_at=row.changed_at,

@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from cwportal.errors import ConfigurationError, NotConnected, UsageError
+from cwportal.errors import NotConnected, UsageError
 from cwportal.models import Connection, Draft, Run
 from cwportal.runtime import Runtime
-from cwportal.services import audit, connection, credentials
+from cwportal.services import audit, connection, credentials, way_in
 from cwportal.services.credentials import Proven, Typed, same_host
 from cwportal.services.gate import ConnectionGate
 from cwportal.services.secrets import Keyring
@@ -112,7 +112,7 @@ def change(
         raise Elsewhere(proven)
     after = Typed(proven.site, proven.company_id, proven.public_key, proven.private_key)
     with runtime.database.write() as session:
-        present = session.get(Connection, partner_id, with_for_update=True)
+        present = way_in.locked(session, partner_id).connection
         if present is None or not present.active:
             raise NotConnected("ConnectWise was disabled in the meantime; nothing was changed.")
         _same_version(present, version)
@@ -136,22 +136,19 @@ def change(
 
 
 def _readable(runtime: Runtime, partner_id: str, stored: str) -> str:
-    """A stored key, "" where the present secret keys do not open it: then this is the page on which it is typed again."""
-    try:
-        return Keyring.of(runtime.config).decrypt(partner_id, stored)
-    except ConfigurationError:
-        return ""
+    return Keyring.of(runtime.config).readable(partner_id, stored)
 
 
 def _let_wait(runtime: Runtime, partner_id: str, typed: Typed, actor: str) -> None:
     """Keep the keys, encrypted, while a person decides whether another ConnectWise is meant."""
     keyring = Keyring.of(runtime.config)
     with runtime.database.write() as session:
-        present = session.get(Connection, partner_id, with_for_update=True)
-        if present is None or not present.active:
+        present = way_in.locked(session, partner_id)
+        if present.connection is None or not present.connection.active:
             raise NotConnected("ConnectWise was disabled in the meantime; nothing was kept.")
-        row = session.get(Draft, partner_id, with_for_update=True)
-        row = row or Draft(partner_id=partner_id, version=0, step=1, tested=False, settings={}, not_before=None)
+        row = present.draft or Draft(
+            partner_id=partner_id, version=0, step=1, tested=False, settings={}, not_before=None
+        )
         row.site, row.company_id = typed.site, typed.company_id
         row.public_key = keyring.encrypt(partner_id, typed.public_key)
         row.private_key = keyring.encrypt(partner_id, typed.private_key)
@@ -168,12 +165,12 @@ def _waiting(runtime: Runtime, partner_id: str, typed: Typed) -> str:
         row = session.get(Draft, partner_id)
     if row is None or not row.private_key or runtime.clock() - row.changed_at > _DECIDES:
         return ""
-    same = (row.site, row.company_id, keyring.decrypt(partner_id, row.public_key)) == (
+    same = (row.site, row.company_id, keyring.readable(partner_id, row.public_key)) == (
         typed.site,
         typed.company_id,
         typed.public_key,
     )
-    return keyring.decrypt(partner_id, row.private_key) if same else ""
+    return keyring.readable(partner_id, row.private_key) if same else ""
 
 
 def _version(row: Connection) -> str:

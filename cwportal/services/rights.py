@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from cwportal.connectwise import roles
-from cwportal.connectwise.rights import NEEDED, Need, RightRow
+from cwportal.connectwise.rights import MY, NEEDED, Need, RightRow
 from cwportal.runtime import Runtime
 from cwportal.services import settings
-from cwportal.services.credentials import MISSING
+from cwportal.services.credentials import MISSING, read_state
 from cwportal.vocabulary import Data
 
-UNKNOWN = "unknown until first use"
+HAS, UNKNOWN = "has", "unknown until first use"
 LEVELS = ("Add", "Edit", "Delete", "Inquire")
 """In the order of the role screen."""
 _FOR_DATA = {
@@ -32,7 +32,10 @@ _FOR_DATA = {
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """One tick on ConnectWise's role screen: `state` is has, missing, or unknown until first use. `data`: what needs it, empty = everything."""
+    """One tick on ConnectWise's role screen: `state` is has, missing, or unknown until first use. `data`: what needs it, empty = everything.
+
+    `granted`: the level as ConnectWise tells it (All, My, None), "" where it does not.
+    """
 
     module: str
     function: str
@@ -42,6 +45,7 @@ class Right:
     state: str
     blocking: bool = False
     data: frozenset[Data] = frozenset()
+    granted: str = ""
 
     @property
     def name(self) -> str:
@@ -49,13 +53,28 @@ class Right:
         return f"{self.module} > {self.function} > {self.level}"
 
     @property
+    def told(self) -> str:
+        """The state with the level, where ConnectWise tells it: "has (All)"."""
+        return f"{self.state} ({self.granted})" if self.state == HAS and self.granted else self.state
+
+    @property
     def is_lacking(self) -> bool:
-        """Needed and missing."""
-        return self.needed and self.state == MISSING
+        """Needed, and missing or not enough: a right that nothing works without has to reach all records."""
+        return self.needed and (self.state == MISSING or (self.blocking and self.is_own_only))
+
+    @property
+    def is_own_only(self) -> bool:
+        """There, at level My: for records of the API member's own, and perhaps for no others."""
+        return self.state == HAS and self.granted == MY
+
+    @property
+    def wants_all(self) -> bool:
+        """Needed, and there at level My only, without keeping everything from working."""
+        return self.needed and self.is_own_only and not self.blocking
 
     def as_dict(self) -> dict[str, Any]:
         """For `check --json`."""
-        names = ("module", "function", "level", "needed_for", "needed", "state")
+        names = ("module", "function", "level", "needed_for", "needed", "state", "granted")
         return {name: getattr(self, name) for name in names}
 
 
@@ -73,7 +92,7 @@ class Line:
 def table(runtime: Runtime, partner_id: str, rows: Iterable[RightRow]) -> list[Right]:
     """Every right in the order of the role screen."""
     data = settings.get(runtime, partner_id).data
-    return [_right(row.need, row.state, data) for row in rows]
+    return [_right(row.need, row.state, row.granted, data) for row in rows]
 
 
 def missing(runtime: Runtime, partner_id: str, rows: Iterable[RightRow]) -> list[Right]:
@@ -83,8 +102,11 @@ def missing(runtime: Runtime, partner_id: str, rows: Iterable[RightRow]) -> list
 
 def of_stored(stored: Mapping[str, str], data: Collection[Data]) -> list[Right]:
     """Every right from what a connection keeps (`Connection.rights`), for the data that is selected."""
-    rights = [_right(need, UNKNOWN, data) for need in NEEDED]
-    return [_right(need, stored.get(right.name, UNKNOWN), data) for need, right in zip(NEEDED, rights, strict=True)]
+    rights = [_right(need, UNKNOWN, "", data) for need in NEEDED]
+    return [
+        _right(need, *read_state(stored.get(right.name, UNKNOWN)), data)
+        for need, right in zip(NEEDED, rights, strict=True)
+    ]
 
 
 def screen(rights: Iterable[Right]) -> list[Line]:
@@ -114,7 +136,7 @@ _NEEDED_FOR = {
 }
 
 
-def _right(need: Need, state: str, data: Collection[Data]) -> Right:
+def _right(need: Need, state: str, granted: str, data: Collection[Data]) -> Right:
     area = (need.module, need.function)
     wanted_for = _FOR_DATA.get((area, need.level), set())
     needed = area != roles.REPORTS and (not wanted_for or bool(wanted_for & set(data)))
@@ -127,4 +149,5 @@ def _right(need: Need, state: str, data: Collection[Data]) -> Right:
         state,
         need.blocking,
         frozenset(wanted_for),
+        granted,
     )

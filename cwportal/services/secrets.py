@@ -52,6 +52,13 @@ class Keyring:
             )
         return str(value)
 
+    def readable(self, partner_id: str, stored: str) -> str:
+        """The value, "" where it cannot be read: for a page on which it can be typed again."""
+        try:
+            return self.decrypt(partner_id, stored) if stored else ""
+        except ConfigurationError:
+            return ""
+
     def rotate(self, stored: str) -> str:
         """The same value under the newest key."""
         return self._fernet.rotate(stored.encode()).decode()

@@ -12,10 +12,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cwportal.billing.values import ExportSettings, Limits
-from cwportal.errors import UsageError
+from cwportal.errors import NotConnected, UsageError
 from cwportal.models import AuditEntry, Connection, Settings
 from cwportal.runtime import Runtime
-from cwportal.services import audit, settings_tables, settings_typed
+from cwportal.services import audit, settings_tables, settings_typed, way_in
 from cwportal.services.settings_typed import BadSettings, Parsed, as_text
 from cwportal.vocabulary import Adopt, Data, Drift, Ended, Frequency, Taxable
 
@@ -103,14 +103,23 @@ def stored(runtime: Runtime, partner_id: str) -> Stored:
 
 
 def update(
-    runtime: Runtime, partner_id: str, given: Mapping[str, str], *, actor: str, version: int | None = None
+    runtime: Runtime,
+    partner_id: str,
+    given: Mapping[str, str],
+    *,
+    actor: str,
+    version: int | None = None,
+    connected: bool = False,
 ) -> Chosen:
     """Change the settings named in `given` (field of Chosen -> text as typed).
 
-    Raises BadSettings with a sentence for each field, and SettingsChanged where `version` is given and is not the present one.
+    `connected`: only as long as ConnectWise is, so that a page of before brings nothing back that Disable has let go. Raises BadSettings
+    with a sentence for each field, SettingsChanged where `version` is given and is not the present one, and then NotConnected.
     """
     parsed = settings_typed.parse(given)
     with runtime.database.write() as session:
+        if connected:
+            _refuse_unless_connected(session, partner_id)
         return _put(session, runtime, partner_id, parsed, actor=actor, version=version)
 
 
@@ -127,9 +136,16 @@ def check(runtime: Runtime, partner_id: str, given: Mapping[str, str]) -> Chosen
         return _together(session, partner_id, default if row is None else _chosen(row), parsed)
 
 
+def _refuse_unless_connected(session: Session, partner_id: str) -> None:
+    row = way_in.locked(session, partner_id).connection
+    if row is None or not row.active:
+        raise NotConnected("ConnectWise was disabled in the meantime; the settings were not kept.")
+
+
 def _put(
     session: Session, runtime: Runtime, partner_id: str, parsed: Parsed, *, actor: str, version: int | None
 ) -> Chosen:
+    way_in.enter(session, partner_id)
     row = session.get(Settings, partner_id, with_for_update=True)
     before = _default(runtime, partner_id) if row is None else _chosen(row)
     present = 0 if row is None else row.version
@@ -163,6 +179,7 @@ def remember_product_place(
     """Keep the ids of the product type and subcategory chosen or created for our products. No change by a person: the version stays."""
     default = _default(runtime, partner_id)
     with runtime.database.write() as session:
+        way_in.enter(session, partner_id)
         connection = session.get(Connection, partner_id, with_for_update=True)
         if connection is None or connection.tenant != tenant:  # disabled meanwhile: nothing of it is kept
             return

@@ -52,7 +52,7 @@ def surroundings(runtime: Runtime, partner_id: str) -> Surroundings:
         tables = settings_tables.read(session, partner_id)
         under_way = select(Run.id).where(Run.partner_id == partner_id, Run.state.in_(ACTIVE_RUN_STATES))
         running = session.scalar(under_way) is not None
-    public_key = Keyring.of(runtime.config).decrypt(partner_id, connection.public_key) if connection.public_key else ""
+    public_key = Keyring.of(runtime.config).readable(partner_id, connection.public_key)
     return Surroundings(
         runtime.source.partner(partner_id),
         _contacts(runtime, partner_id),

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from cwportal.blueprints import trouble
 from cwportal.models import AuditEntry, Mapping, Settings
 from cwportal.services.secrets import Keyring
 from cwportal.vocabulary import RunState
-from tests.blueprints.joined import PRIVATE, PUBLIC, Joined, joined
+from tests.blueprints.joined import PRIVATE, PUBLIC, Joined, hidden_fields, joined
 from tests.blueprints.portal import MINE, PREFIX
 
 PAGE = f"{PREFIX}/settings/credentials"
@@ -51,8 +52,13 @@ def test_blank_keeps_the_key_and_tests_again(here: Joined) -> None:
 
 
 def test_a_new_pair_of_keys_is_kept_only_if_it_works(here: Joined) -> None:
-    assert "ConnectWise refused the API keys" in _send(here, private_key="wrong")
+    refused = _send(here, private_key="wrong")
+    assert "ConnectWise refused the API keys" in refused
+    assert trouble.KEY_AGAIN in refused
+    assert "is kept" not in refused
     assert _key(here) == PRIVATE
+    assert trouble.KEY_AGAIN in _send(here, site="", private_key="wrong")
+    assert trouble.KEY_AGAIN not in _send(here, site="")
     here.control(
         "seed", {"members": [{"identifier": "new", "public_key": "pub2", "private_key": "priv2", "rights": "admin"}]}
     )
@@ -117,10 +123,16 @@ def test_the_second_of_two_people_is_told(here: Joined) -> None:
     assert "Somebody else has changed or tested the credentials" in page
 
 
-def test_without_a_connection_one_begins_at_the_entry(here: Joined) -> None:
+def test_without_a_connection_one_begins_at_the_entry_and_is_told_what_was_lost(here: Joined) -> None:
+    forms = {path: hidden_fields(here.get(path).text) for path in (PAGE, f"{PREFIX}/settings")}
     with here.runtime.database.write() as session:
         session.delete(session.merge(here.row()))
     assert here.get(PAGE).location == f"{PREFIX}/start"
+    for path, hidden in forms.items():
+        assert "What you typed was not kept" not in here.get(f"{PREFIX}/start").text
+        answer = here.client.post(path, data={**hidden, "site": here.sandbox.url, "export": "daily"})
+        assert (answer.status_code, answer.location) == (303, f"{PREFIX}/start")
+        assert "What you typed was not kept" in here.get(f"{PREFIX}/start").text
 
 
 def test_keys_that_cannot_be_read_any_more_are_typed_again_here(here: Joined) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
+import csv
+import io
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -71,6 +74,36 @@ def test_it_says_what_stays_and_does_nothing_without_the_box(portal_on_both: Por
     assert "ConnectWise is still connected" in answer.text
     with portal.runtime.database.read() as session:
         assert session.get(Connection, MINE) is not None
+
+
+def test_the_list_as_a_file_has_all_pages_and_nothing_of_others(portal_on_both: Portal) -> None:
+    portal = portal_on_both
+    _lines(portal, 60, 2)
+    _lines(portal, 3, partner=OTHER)
+    with portal.runtime.database.write() as session:
+        session.query(Mapping).filter_by(partner_id=MINE, account_id="a1").update({"company_name": '=1+1"'})
+        session.query(Mapping).filter_by(partner_id=MINE, account_id="a2").delete()
+        session.query(LedgerAddition).filter_by(partner_id=MINE, account_id="a3", cw_addition_id=1).update(
+            {"echoed_price": None}
+        )
+    client = portal.client("admin")
+    page = client.get(PAGE).text
+    assert f'href="{PAGE}/lines.csv"' in page
+    assert page.count("and 1 line whose price was not exported") == 3  # above, of the agreement, and in all
+    answer = client.get(f"{PAGE}/lines.csv")
+    assert answer.headers["Content-Disposition"] == "attachment; filename=lines-that-stay.csv"
+    assert answer.data.startswith(codecs.BOM_UTF8)
+    rows = list(csv.DictReader(io.StringIO(answer.data.decode("utf-8-sig"), newline="")))
+    assert len(rows) == 60
+    by_account = {row["account_id"]: row for row in rows}
+    assert by_account["a1"]["company"] == "'=1+1\""
+    assert list(by_account["a3"].values()) == ["Company 00003", "Managed Services", "3", "a3", "2", "3", "USD", "1"]
+    assert (rows[-1]["company"], rows[-1]["account_id"], rows[-1]["monthly_price"]) == ("", "a2", "6")
+    assert sum(int(row["lines"]) for row in rows) == 120
+    with portal.runtime.database.write() as session:
+        session.delete(session.get_one(Connection, MINE))
+    gone = client.get(f"{PAGE}/lines.csv")
+    assert (gone.status_code, gone.location) == (303, f"{PREFIX}/start")
 
 
 def test_with_the_box_it_is_gone_and_history_stays(portal: Portal) -> None:

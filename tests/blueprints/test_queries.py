@@ -33,6 +33,7 @@ STATEMENTS = {
     "cwportal.wizard.entry": ("/start", 6),
     "cwportal.wizard.credentials": ("/connect/credentials", 9),
     "cwportal.disable.page": ("/disable", 18),
+    "cwportal.disable.csv": ("/disable/lines.csv", 8),
 }
 
 

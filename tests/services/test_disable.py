@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from cwportal.connectwise.reader import Reader
+from cwportal.connectwise.rights import RightRow, check_rights
 from cwportal.errors import NotConnected
 from cwportal.models import AuditEntry, Connection, Draft, LedgerAddition, Mapping, Run, Settings
 from cwportal.services import connection, disable, exports, runs
@@ -37,7 +39,7 @@ def _count(world: World, table: Any) -> int:
 
 
 def _eventually(look: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not look():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -72,6 +74,26 @@ def test_what_goes_and_what_stays(world: World) -> None:
         disable.disable(world.runtime, PARTNER, actor="ann")
     with pytest.raises(NotConnected):
         world.export()
+
+
+def test_disabled_while_rights_are_looked_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever tests is told; an export goes on to where it sees that it is to stop. Nothing of the connection comes back."""
+
+    def meanwhile(reader: Reader) -> tuple[RightRow, ...]:
+        found = check_rights(reader)
+        disable.disable(world.runtime, PARTNER, actor="ann")
+        return found
+
+    monkeypatch.setattr(connection, "check_rights", meanwhile)
+    with pytest.raises(NotConnected, match="disconnected in the meantime"):
+        connection.check(world.runtime, PARTNER)
+    world.connect()
+    with world.database.write() as session:
+        session.get_one(Connection, PARTNER).rights = {"Finance > Agreements > Add": "missing"}
+    with connection.open_client(world.runtime, PARTNER) as client:
+        rights = connection.refresh_rights(world.runtime, PARTNER, client)
+    assert rights["Finance > Agreements > Add"] == "has (All)"
+    assert _count(world, Connection) == 0
 
 
 def test_the_same_connectwise_again_goes_on_without_duplicates(world: World) -> None:

@@ -12,8 +12,9 @@ from alembic.config import Config
 from sqlalchemy import Engine, select, text
 
 from cwportal.db import Database
+from cwportal.errors import NotConnected
 from cwportal.models import AuditEntry, Settings
-from cwportal.services import connection, directory, schema, settings, settings_page, settings_typed, upcoming
+from cwportal.services import connection, directory, disable, schema, settings, settings_page, settings_typed, upcoming
 from cwportal.services.settings import Chosen, SettingsChanged
 from cwportal.services.settings_typed import BadSettings
 from cwportal.vocabulary import Data, Drift, Ended, Frequency, Taxable
@@ -148,6 +149,17 @@ def test_limits_of_one_account_and_of_all(world: World) -> None:
     assert [limits.account_ended_percent, limits.partner_ended_percent, limits.growth_factor] == [20, 5, 3]
     world.choose(limit_ended="", limit_ended_all="", limit_growth="")
     assert chosen(world).for_core().limits == settings_page.DEFAULTS
+
+
+def test_a_page_of_before_brings_nothing_back_that_disable_has_let_go(world: World) -> None:
+    world.choose(export="daily")
+    version = settings.stored(world.runtime, PARTNER).version
+    settings.update(world.runtime, PARTNER, {"day": "2"}, actor="ann", version=version, connected=True)
+    disable.disable(world.runtime, PARTNER, actor="bob")
+    with pytest.raises(NotConnected, match="not kept"):
+        settings.update(world.runtime, PARTNER, {"day": "3"}, actor="ann", version=version + 1, connected=True)
+    with world.database.read() as session:
+        assert session.get(Settings, PARTNER) is None
 
 
 def test_notifications_need_somebody(world: World) -> None:

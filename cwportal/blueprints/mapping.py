@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,10 +21,12 @@ from cwportal.services import (
     mapping_companies,
     mapping_draft,
     mapping_facts,
+    mapping_options,
     mapping_page,
     mapping_save,
 )
 from cwportal.services.choices import Standing
+from cwportal.services.directory_rows import storable
 from cwportal.services.mapping_draft import Bulk
 from cwportal.services.mapping_facts import Group, Place
 from cwportal.services.mapping_page import UNSAVED, Query
@@ -72,25 +75,27 @@ def wizard() -> ResponseReturnValue:
 
 @needs(Role.VIEWER)
 def companies() -> ResponseReturnValue:
-    """Companies that fit what is typed, with their agreements, and whether companies are being read now."""
+    """Companies that fit what is typed, with their agreements, and how far reading them is."""
     runtime, where = access.runtime(), _place_or_404()
     found = mapping_companies.offers(runtime, where.partner.id, request.args.get("q", ""))
-    users = mapping_companies.users(runtime, where, found)
+    users = mapping_companies.users(runtime, where, found, account_id=storable(request.args.get("account", "")))
+    tone, sentence = mapping_words.as_of(mapping_page.standing(runtime, where), runtime.clock(), where.zone)
     return {
         "companies": [
             {
                 "id": str(offer.company.id),
                 "name": offer.company.name,
-                "label": mapping_page.company_label(offer.company),
+                "label": mapping_options.company_label(offer.company),
                 "disabled": bool(offer.company.reasons),
                 "agreements": [
                     {"value": one.value, "label": one.label, "disabled": one.disabled, "used": one.used}
-                    for one in mapping_page.agreement_options(offer.agreements, users)
+                    for one in mapping_options.agreement_options(offer.agreements, users)
                 ],
             }
             for offer in found
         ],
-        "reading": mapping_page.standing(runtime, where).waits,
+        "reading": tone == mapping_words.READING,
+        "told": sentence if tone else mapping_words.JUST_READ,
     }
 
 
@@ -132,8 +137,8 @@ def _press(where: Place, here: str) -> ResponseReturnValue:
     if do == "fresh":  # the script, without the rows
         return "", 204
     if do == "discard":
-        mapping_draft.discard(runtime, where, actor)
-        flash("What was not saved is discarded.", "ok")
+        count = mapping_draft.discard(runtime, where, actor)
+        flash(f"{_rows(count)} {_were(count)} discarded." if count else "There was nothing to discard.", "ok")
         return _back(here, query)
     if form.at_place.data != where.token:
         flash(
@@ -143,12 +148,19 @@ def _press(where: Place, here: str) -> ResponseReturnValue:
         )
         return _back(here, query)
     everything = mapping_facts.known(runtime, where)
-    mapping_draft.absorb(runtime, where, actor, form.rows(), everything, knowingly=do in ("save", "finish"))
+    saves = do in ("save", "finish")
+    stale = mapping_draft.absorb(
+        runtime, where, actor, form.rows(), everything, knowingly=saves, anew=saves or do in ("lookup", "go")
+    )
     if do == "bulk":
-        _bulk(where, form, query)
+        _bulk(where, form, query, stale)
+    elif do == "forget":
+        count = mapping_draft.forget_left(runtime, where, actor, everything)
+        if count:
+            flash(f"{_rows(count)} of accounts that are no longer in the portal {_were(count)} removed.", "ok")
     elif do == "refresh":
         _refresh(where)
-    elif do in ("save", "finish"):
+    elif saves:
         return _save(where, here, query, form, finish=do == "finish" or form.then.data == "finish")
     return _back(here, query)
 
@@ -170,7 +182,7 @@ def _save(where: Place, here: str, query: Query, form: MappingForm, *, finish: b
     return _back(here, query)
 
 
-def _bulk(where: Place, form: MappingForm, query: Query) -> None:
+def _bulk(where: Place, form: MappingForm, query: Query, stale: Collection[str]) -> None:
     runtime, actor = access.runtime(), access.actor()
     try:
         action = Bulk(form.bulk.data or "")
@@ -184,7 +196,7 @@ def _bulk(where: Place, form: MappingForm, query: Query) -> None:
     if not chosen:
         flash("Nothing was done: tick the rows first.", "warn")
         return
-    done, left = mapping_draft.bulk(runtime, where, actor, action, chosen, everything)
+    done, left = mapping_draft.bulk(runtime, where, actor, action, chosen, everything, stale)
     unfit = (
         f" {_rows(left)} {_were(left)} left alone: without company and agreement nothing can be exported."
         if left

@@ -11,13 +11,19 @@ from cwportal.blueprints.words import Badge, moment
 from cwportal.forms.mapping import BULK
 from cwportal.services.choices import Standing
 from cwportal.services.mapping_facts import Group, Known
-from cwportal.services.mapping_page import Last, Row, Shown
+from cwportal.services.mapping_page import Earlier, Last, Row, Shown
 from cwportal.services.mapping_words import lines_stay
 from cwportal.vocabulary import AccountState
 
 __all__ = ["BULK", "as_of", "badge", "last_badge", "lines_stay", "pills"]
+READING = "reading"
+"""Tone while companies are being read, or wait for it."""
+JUST_READ = "Companies were read just now. Press Update to see what has changed."
 PATIENCE = timedelta(minutes=10)
 """After this long a reading that has not ended is no longer called one."""
+TURN = timedelta(minutes=2)
+"""After this long one that has not begun is said to be late."""
+_LATE = "the portal is busy, or its part for such work is not running. It begins by itself; if it does not, tell the people who run the portal."
 _GROUPS = {
     Group.PROBLEM: Badge("Problem", "t-bad", "error"),
     Group.UNMAPPED: Badge("Unmapped", "t-warn", "open"),
@@ -75,12 +81,15 @@ def as_of(standing: Standing, now: datetime, zone: str) -> tuple[str, str]:
         else "No companies have been read yet."
     )
     if standing.waits and standing.asked_at is not None:
-        if now - standing.asked_at < PATIENCE:
-            return "reading", f"{known} They are being read from ConnectWise now."
-        return (
-            "warn",
-            f"{known} Reading them again was asked for at {told(standing.asked_at)} and has not ended: try again.",
-        )
+        waited, asked = now - standing.asked_at, f"Reading them was asked for at {told(standing.asked_at)}"
+        if not standing.begun and waited >= TURN:
+            return "warn", f"{known} {asked} and has not begun: {_LATE}"
+        if waited < PATIENCE:
+            doing = (
+                "are being read from ConnectWise now" if standing.begun else "will be read from ConnectWise in a moment"
+            )
+            return READING, f"{known} They {doing}."
+        return "warn", f"{known} {asked} and has not ended: try again."
     if standing.error:
         when = f" at {told(standing.failed_at)}" if standing.failed_at else ""
         return "warn", f"{known} Reading them again failed{when}: {standing.error}"
@@ -101,6 +110,20 @@ def day_of(at: datetime, zone: str) -> str:
 def places(shown: Shown) -> dict[str, int]:
     """Account -> number of its row on the page."""
     return {row.known.account_id: number for number, row in enumerate(shown.rows)}
+
+
+def beside(earlier: Earlier) -> str:
+    """What the person has typed for the row in another window before."""
+    if not earlier.company and not earlier.agreement:
+        what = "not mapped"
+    else:
+        parts = [
+            f"company “{earlier.company}”",
+            f"agreement “{earlier.agreement}”" if earlier.agreement else "no agreement",
+        ]
+        what = ", ".join(parts)
+    export = "on" if earlier.export else "off"
+    return f"In another window you typed: {what}, Export {export}. What you typed last stands here; saving keeps it."
 
 
 def meanwhile(one: Known, zone: str) -> str:

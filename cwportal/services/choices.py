@@ -30,7 +30,7 @@ _STREAM = {"yield_per": 1000}
 class Standing:
     """How the directory stands. `refreshed_at` None: never read completely. `error`: why the last refresh failed, None if it did not.
 
-    `asked_at`: when a refresh was last asked for or begun.
+    `asked_at`: when a refresh was last asked for or begun; `begun`: whether one is being done, as far as the database knows.
     """
 
     refreshed_at: datetime | None
@@ -38,6 +38,7 @@ class Standing:
     failed_at: datetime | None
     error: str | None
     asked_at: datetime | None = None
+    begun: bool = False
 
     @property
     def waits(self) -> bool:
@@ -97,7 +98,9 @@ def standing(runtime: Runtime, partner_id: str) -> Standing:
     return (
         Standing(None, None, None, None)
         if row is None
-        else Standing(row.refreshed_at, row.full_at, row.failed_at, row.error, row.asked_at)
+        else Standing(
+            row.refreshed_at, row.full_at, row.failed_at, row.error, row.asked_at, begun=row.staging is not None
+        )
     )
 
 
@@ -109,7 +112,8 @@ def companies(runtime: Runtime, partner_id: str) -> Iterator[CompanyChoice]:
 def find_companies(runtime: Runtime, partner_id: str, text: str, *, limit: int = 50) -> list[CompanyChoice]:
     """Companies whose name or identifier holds all words of the text, whatever its case, and the one with that id.
 
-    Best first: the id, the identifier, the name, a name that begins so; then by name.
+    Best first: the id, the identifier, the name; then those that can be chosen, and of them a name that begins so; then by name. So a
+    list that is not full holds everything that can be chosen.
     """
     wanted, column = " ".join(searchable(text).split()), DirectoryCompany.search
     words = [column.contains(word, autoescape=True) for word in wanted.split()]
@@ -117,23 +121,34 @@ def find_companies(runtime: Runtime, partner_id: str, text: str, *, limit: int =
     ranks: list[Any] = [
         (column.endswith(f"\n{wanted}", autoescape=True), 1),
         (column.startswith(f"{wanted}\n", autoescape=True), 2),
-        (column.startswith(wanted, autoescape=True), 3),
     ]
-    if wanted.isascii() and wanted.isdigit() and int(wanted) <= LARGEST_ID:
+    if _is_id(wanted):
         same_id = DirectoryCompany.cw_company_id == int(wanted)
         found = or_(found, same_id)
         ranks.insert(0, (same_id, 0))
-    query = _company_query(runtime, partner_id).where(found)
-    ordered = query.order_by(case(*ranks, else_=4), column, DirectoryCompany.cw_company_id)
+    status = aliased(DirectoryEntry)
+    unfit = case((or_(DirectoryCompany.deleted, status.inactive), 1), else_=0)
+    begins = case((column.startswith(wanted, autoescape=True), 0), else_=1)
+    query = _company_query(runtime, partner_id, status).where(found)
+    ordered = query.order_by(case(*ranks, else_=3), unfit, begins, column, DirectoryCompany.cw_company_id)
     return list(_companies(runtime, ordered.limit(limit)))
 
 
-def companies_by_id(runtime: Runtime, partner_id: str, ids: Iterable[int]) -> dict[int, CompanyChoice]:
-    """Those of these companies that the directory has."""
+def companies_by_id(
+    runtime: Runtime, partner_id: str, ids: Iterable[int], *, namesakes: bool = False
+) -> dict[int, CompanyChoice]:
+    """Those of these companies that the directory has, and with `namesakes` all others that have the name of one of them."""
     wanted = sorted(set(ids))
     if not wanted:
         return {}
-    query = _company_query(runtime, partner_id).where(DirectoryCompany.cw_company_id.in_(wanted))
+    asked: Any = DirectoryCompany.cw_company_id.in_(wanted)
+    if namesakes:
+        other, at = aliased(DirectoryCompany), aliased(Directory)
+        here = and_(at.partner_id == other.partner_id, at.tenant == other.tenant, at.generation == other.generation)
+        names = select(other.name).join(at, here)
+        names = names.where(other.partner_id == partner_id, other.cw_company_id.in_(wanted))
+        asked = or_(asked, DirectoryCompany.name.in_(names))
+    query = _company_query(runtime, partner_id).where(asked)
     return {company.id: company for company in _companies(runtime, query)}
 
 
@@ -194,8 +209,13 @@ def totals(runtime: Runtime, partner_id: str) -> Totals:
     )
 
 
-def _company_query(runtime: Runtime, partner_id: str) -> Select[Any]:
-    status = aliased(DirectoryEntry)
+def _is_id(text: str) -> bool:
+    """Whether it is written like an id of ConnectWise; 007 is not, it may be somebody's identifier."""
+    return text.isascii() and text.isdigit() and str(int(text)) == text and int(text) <= LARGEST_ID
+
+
+def _company_query(runtime: Runtime, partner_id: str, status: Any = None) -> Select[Any]:
+    status = aliased(DirectoryEntry) if status is None else status
     return _current(runtime, partner_id, DirectoryCompany, DirectoryCompany, status.name, status.inactive).outerjoin(
         status, _entry_of(DirectoryCompany, status, Table.COMPANY_STATUS, DirectoryCompany.cw_status_id)
     )

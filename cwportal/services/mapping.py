@@ -61,7 +61,11 @@ def import_file(runtime: Runtime, partner_id: str, text: str, *, actor: str) -> 
 
 
 def export_rows(runtime: Runtime, partner_id: str) -> Iterator[list[str]]:
-    """Header and one row per account of the partner, mapped or not, in the columns of the import plus names."""
+    """Header and one row per account of the partner, mapped or not, in the columns of the import plus names.
+
+    What is mapped into another ConnectWise than the present one is not: the same numbers would be imported as other companies.
+    """
+    tenant = connection.tenants_in_use(runtime, partner_id)
     accounts = sorted(runtime.source.accounts(partner_id), key=lambda account: account.id)
     with runtime.database.read() as session:
         mapped = {
@@ -70,7 +74,7 @@ def export_rows(runtime: Runtime, partner_id: str) -> Iterator[list[str]]:
     yield [*COLUMNS, *NAME_COLUMNS]
     for account in accounts:
         row = mapped.get(account.id)
-        if row is None or not row.mapped:
+        if row is None or not row.mapped or tenant not in (None, row.tenant):
             yield [account.id, "", "", "no", account.name, "", ""]
         else:
             yield [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cwportal.billing.choosable import agreement_reasons, company_reasons
 from cwportal.connectwise.errors import Forbidden
@@ -18,6 +18,8 @@ from cwportal.services.planning.facts import agreement_facts, billing_options
 
 _PATIENCE = 10.0
 """Seconds for which a page waits where ConnectWise asks us to."""
+_TIMEOUT = 10.0
+"""Seconds for one answer at most while a person waits for the page, whatever exports may wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,8 @@ def against_connectwise(
     names = Names()
     if not asked:
         return names
-    with open_client(runtime, where.partner.id, draft=True, patience=_PATIENCE) as client:
+    hurried = replace(runtime, config=replace(runtime.config, timeout=min(runtime.config.timeout, _TIMEOUT)))
+    with open_client(hurried, where.partner.id, draft=True, patience=_PATIENCE) as client:
         if client.tenant != where.tenant:
             raise NotConnected("The connection was changed to another ConnectWise in the meantime.")
         companies = client.read.companies(sorted({one.company for one in asked.values() if one.company}))

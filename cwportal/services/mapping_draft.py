@@ -2,45 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from enum import StrEnum
 
 from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from cwportal.models import MappingDraft
 from cwportal.runtime import Runtime
 from cwportal.services import choices, mapping_companies
+from cwportal.services.mapping_companies import one_line
 from cwportal.services.mapping_facts import Known, Place, holders
-from cwportal.services.mapping_row import UNMAPPED, Choice, Typed
+from cwportal.services.mapping_fields import NEW, NEW_COMPANY, OTHER, Fields, Sent, fields_of, meant, stale
+from cwportal.services.mapping_row import UNMAPPED, Typed
 
-NEW, NEW_COMPANY = "new", "new-company"
-"""Values of the field agreement: a new one, and a new company with a new one."""
-OTHER = "other"
-"""Value of a list of companies: none of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fields:
-    """The five fields of a row as texts and marks. `company` is an id, empty or OTHER."""
-
-    text: str
-    company: str
-    agreement: str
-    export: bool
-    per_cycle: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A row of a form: its fields, the fields it was shown with, and tokens of what was saved and of the draft then ("" for none)."""
-
-    account_id: str
-    now: Fields
-    was: Fields
-    seen: str
-    draft: str
+__all__ = ["NEW", "NEW_COMPANY", "OTHER", "Bulk", "Fields", "Sent", "fields_of"]
+_TRIES = 10
+Drafts = Mapping[str, Typed | None]
 
 
 class Bulk(StrEnum):
@@ -57,16 +37,6 @@ def load(session: Session, where: Place, actor: str) -> dict[str, Typed]:
     return {row.account_id: Typed.of(row.typed) for row in rows}
 
 
-def fields_of(choice: Choice, text: str) -> Fields:
-    """As the form shows it."""
-    agreement = str(choice.agreement or "")
-    if choice.new_company:
-        agreement = NEW_COMPANY
-    elif choice.new_agreement:
-        agreement = NEW
-    return Fields(text, str(choice.company or ""), agreement, choice.export, choice.per_cycle)
-
-
 def absorb(
     runtime: Runtime,
     where: Place,
@@ -75,29 +45,36 @@ def absorb(
     everything: Mapping[str, Known],
     *,
     knowingly: bool = False,
-) -> None:
+    anew: bool = False,
+) -> frozenset[str]:
     """Keep what was typed in a form, find the companies that were named, and fill in their agreements.
 
-    Only rows that were changed in this form count, so that an old page in another window takes nothing back. `knowingly`: the person saves
-    what this page showed, also where somebody else had changed a row and the page said so.
+    Only rows that were changed in this form count, so that an old page in another window takes nothing back; what such a row replaces
+    without having shown it is kept beside it. `knowingly`: the person saves what this page showed, also where somebody else had changed a
+    row and the page said so. `anew`: what was not found is looked up again. Returns the accounts of which this page showed an old draft.
     """
-    with runtime.database.read() as session:
-        drafts = load(session, where, actor)
-    put: dict[str, Typed | None] = {}
-    for row in sent:
-        one, before = everything.get(row.account_id), drafts.get(row.account_id)
-        if one is None:
-            continue
-        if row.now == row.was:
-            if knowingly and before is not None and before.seen != row.seen and row.draft:
-                put[row.account_id] = replace(before, seen=row.seen)
-            continue
-        seen = row.seen if before is None or knowingly else before.seen
-        put[row.account_id] = _typed(row, before, seen)
-    opened = {key: typed for key, typed in put.items() if typed is not None and typed.is_open}
-    for key, typed in opened.items():
-        put[key] = mapping_companies.resolve(runtime, where.partner.id, typed)
-    store(runtime, where, actor, _checked(runtime, where, put, everything, found=opened), everything)
+    rows = [row for row in sent if row.account_id in everything]
+
+    def changes(drafts: dict[str, Typed]) -> Drafts:
+        edited, looked_at, listed = {}, {}, set()
+        for row in rows:
+            key, before = row.account_id, drafts.get(row.account_id)
+            if row.now != row.was:
+                edited[key] = meant(row, before, row.seen if before is None or knowingly else before.seen)
+                if before is not None and edited[key].choice.company in before.candidates:
+                    listed.add(key)
+            elif before is not None:
+                looked_at[key] = _looked_at(row, before, knowingly=knowingly)
+        opened = {key: typed for key, typed in edited.items() if typed.is_open and not typed.problem}
+        opened |= {key: typed for key, typed in looked_at.items() if typed.is_open and anew}
+        put = edited | looked_at
+        put |= {key: mapping_companies.resolve(runtime, where.partner.id, typed) for key, typed in opened.items()}
+        put = _checked(runtime, where, put, everything, found=opened.keys() | listed)
+        put |= {key: put[key].over(drafts.get(key)) for key in stale(rows, drafts) & edited.keys()}
+        return {key: typed for key, typed in put.items() if drafts.get(key) != typed}
+
+    drafts, _ = _change(runtime, where, actor, changes, everything)
+    return stale(rows, drafts)
 
 
 def bulk(
@@ -107,42 +84,55 @@ def bulk(
     action: Bulk,
     account_ids: Iterable[str],
     everything: Mapping[str, Known],
+    stale: Collection[str] = (),
 ) -> tuple[int, int]:
-    """Do it in the draft; how many rows, and how many could not be: Export needs a mapping."""
-    with runtime.database.read() as session:
-        drafts = load(session, where, actor)
-    put: dict[str, Typed | None] = {}
+    """Do it in the draft; how many rows, and how many could not be: Export needs a mapping. `stale` as `absorb` returns it."""
+    chosen = [key for key in account_ids if key in everything]
     left = 0
-    for account_id in account_ids:
-        one = everything.get(account_id)
-        if one is None:
-            continue
-        typed = drafts.get(account_id) or _as_saved(one)
-        choice = typed.choice
-        if action is Bulk.UNMAP:
-            put[account_id] = Typed(UNMAPPED, seen=typed.seen)
-        elif action is Bulk.EXPORT_ON and not choice.mapped:
-            left += 1
-        else:
-            put[account_id] = replace(typed, choice=replace(choice, export=action is Bulk.EXPORT_ON), problem="")
-    store(runtime, where, actor, put, everything)
-    return len(put), left
+
+    def changes(drafts: dict[str, Typed]) -> Drafts:
+        nonlocal left
+        put: dict[str, Typed | None] = {}
+        left = 0
+        for key in chosen:
+            before = drafts.get(key)
+            typed = before or _as_saved(everything[key])
+            choice = typed.choice
+            if action is Bulk.UNMAP:
+                after = Typed(UNMAPPED, seen=typed.seen, beside=typed.beside)
+            elif action is Bulk.EXPORT_ON and not choice.mapped:
+                left += 1
+                continue
+            else:
+                after = replace(typed, choice=replace(choice, export=action is Bulk.EXPORT_ON), problem="")
+            put[key] = after.over(before) if key in stale and not typed.beside else after
+        return put
+
+    _change(runtime, where, actor, changes, everything)
+    return len(chosen) - left, left
 
 
-def discard(runtime: Runtime, where: Place, actor: str) -> None:
-    """Forget everything that is not saved."""
+def discard(runtime: Runtime, where: Place, actor: str) -> int:
+    """Forget everything that is not saved; how many rows that were."""
     with runtime.database.write() as session:
+        mine = select(MappingDraft.tenant).where(*_mine(where, actor)).order_by(MappingDraft.account_id)
+        tenants = session.scalars(mine.with_for_update()).all()
         session.execute(delete(MappingDraft).where(*_mine(where, actor)))
+        return tenants.count(where.tenant)
 
 
-def store(
-    runtime: Runtime, where: Place, actor: str, put: Mapping[str, Typed | None], everything: Mapping[str, Known]
-) -> None:
-    """Keep these drafts; what is as saved is no draft."""
-    if not put:
-        return
-    with runtime.database.write() as session:
-        write(session, runtime, where, actor, put, everything)
+def forget_left(runtime: Runtime, where: Place, actor: str, everything: Mapping[str, Known]) -> int:
+    """Forget what was typed for accounts that are no longer in the portal; how many rows that were."""
+
+    def changes(drafts: dict[str, Typed]) -> Drafts:
+        return {key: None for key in drafts if key not in everything}
+
+    return len(_change(runtime, where, actor, changes, everything)[1])
+
+
+def store(runtime: Runtime, where: Place, actor: str, put: Drafts, everything: Mapping[str, Known]) -> None:
+    """Keep these drafts, whatever is there; what is as saved is no draft."""
+    _change(runtime, where, actor, lambda _: put, everything)
 
 
 def write(
@@ -150,14 +140,23 @@ def write(
     runtime: Runtime,
     where: Place,
     actor: str,
-    put: Mapping[str, Typed | None],
+    put: Drafts,
     everything: Mapping[str, Known],
-) -> None:
-    """The same in a transaction of the caller."""
-    now = runtime.clock()
-    there = {row.account_id: row for row in session.scalars(select(MappingDraft).where(*_mine(where, actor)))}
+    read: Mapping[str, Typed],
+) -> bool:
+    """The same in a transaction of the caller, who has seen the drafts `read`.
+
+    A draft that is another by now stays as it is, and False is returned.
+    """
+    now, clean = runtime.clock(), True
+    mine = select(MappingDraft).where(*_mine(where, actor)).order_by(MappingDraft.account_id).with_for_update()
+    there = {row.account_id: row for row in session.scalars(mine)}
     for account_id, typed in put.items():
         row = there.get(account_id)
+        present = Typed.of(row.typed) if row is not None and row.tenant == where.tenant else None
+        if present != read.get(account_id):
+            clean = False
+            continue
         if typed is None or _is_saved(typed, everything.get(account_id)):
             if row is not None:
                 session.delete(row)
@@ -166,6 +165,47 @@ def write(
             row = MappingDraft(partner_id=where.partner.id, actor=actor, account_id=account_id)
             session.add(row)
         row.tenant, row.typed, row.changed_at = where.tenant, typed.stored(), now
+    return clean
+
+
+class _Moved(Exception):
+    """Another window of the same person was faster."""
+
+
+def _change(
+    runtime: Runtime,
+    where: Place,
+    actor: str,
+    changes: Callable[[dict[str, Typed]], Drafts],
+    everything: Mapping[str, Known],
+) -> tuple[dict[str, Typed], Drafts]:
+    """Read the drafts, see what becomes of them, and keep that, from the start again if they have changed in between; (read, changed)."""
+    for _ in range(_TRIES):
+        with runtime.database.read() as session:
+            drafts = load(session, where, actor)
+        put = changes(drafts)
+        if not put:
+            return drafts, put
+        try:
+            with runtime.database.write() as session:
+                if not write(session, runtime, where, actor, put, everything, drafts):
+                    raise _Moved
+                session.flush()
+        except (_Moved, IntegrityError):
+            continue
+        return drafts, put
+    raise AssertionError
+
+
+def _looked_at(row: Sent, before: Typed, *, knowingly: bool) -> Typed:
+    """A row that was not changed in the form: what its page has told the person."""
+    shown = before.token == row.draft
+    after = replace(before, guessed="") if shown else before
+    if knowingly and row.draft:
+        after = replace(after, seen=row.seen)
+    if knowingly and shown and before.beside is not None:
+        after = replace(after, beside=None, problem=before.problem if before.is_open else "")
+    return after
 
 
 def _mine(where: Place, actor: str) -> tuple[ColumnElement[bool], ...]:
@@ -173,62 +213,28 @@ def _mine(where: Place, actor: str) -> tuple[ColumnElement[bool], ...]:
 
 
 def _as_saved(one: Known) -> Typed:
-    return Typed(one.choice, one.company_name, one.choice.token)
+    return Typed(one.choice, one_line(one.company_name), one.choice.token)
 
 
 def _is_saved(typed: Typed, one: Known | None) -> bool:
-    return one is not None and not typed.is_open and typed.choice == one.choice and not typed.problem
-
-
-def _typed(row: Sent, before: Typed | None, seen: str) -> Typed:
-    """What the fields mean, agreements not yet checked."""
-    now, was = row.now, row.was
-    if now.agreement == NEW_COMPANY:
-        return Typed(Choice(new_company=True, new_agreement=True, export=now.export), seen=seen)
-    text = " ".join(now.text.split())
-    if now.company != was.company and _number(now.company) is not None:
-        company = _number(now.company)
-    elif now.company == OTHER or text != was.text or not text:
-        company = None
-    else:
-        company = _number(was.company)
-    if company is None:
-        if not text:  # emptied: unmapped, so no longer exported
-            return Typed(Choice(export=now.export and not was.text), seen=seen)
-        same = before is not None and before.text == text and now.company != OTHER
-        kept = before.candidates if same and before is not None else ()
-        return Typed(Choice(export=now.export), text, seen, candidates=kept)
-    moved = str(company) != was.company
-    agreement = "" if moved and now.agreement == was.agreement else now.agreement
-    choice = Choice(
-        company=company,
-        agreement=_number(agreement),
-        new_agreement=agreement == NEW,
-        export=now.export,
-        per_cycle=now.per_cycle and (agreement == was.agreement or not was.per_cycle),
+    return (
+        one is not None and not typed.is_open and typed.choice == one.choice and not typed.problem and not typed.beside
     )
-    return Typed(choice, text, seen)
-
-
-def _number(text: str) -> int | None:
-    """An id of ConnectWise, None for anything else."""
-    fits = text.isascii() and text.isdigit() and len(text) <= len(str(choices.LARGEST_ID))
-    return int(text) if fits and int(text) <= choices.LARGEST_ID else None
 
 
 def _checked(
     runtime: Runtime,
     where: Place,
-    put: Mapping[str, Typed | None],
+    put: Mapping[str, Typed],
     everything: Mapping[str, Known],
     *,
     found: Collection[str],
-) -> dict[str, Typed | None]:
+) -> dict[str, Typed]:
     """The same with names of the directory, without agreements of another company; `found` ones get the only agreement there is to choose."""
     moved = {
         key: typed
         for key, typed in put.items()
-        if typed is not None and typed.choice.company is not None and typed.choice.place != everything[key].choice.place
+        if typed.choice.company is not None and typed.choice.place != everything[key].choice.place
     }
     companies = choices.companies_by_id(
         runtime, where.partner.id, {typed.choice.company for typed in moved.values() if typed.choice.company}
@@ -247,5 +253,5 @@ def _checked(
             free = [one for one in of_company if not one.reasons and used.get(one.facts.id, key) == key]
             if len(free) == 1:
                 choice = replace(choice, agreement=free[0].facts.id)
-        checked[key] = replace(typed, text=company.name, choice=choice)
+        checked[key] = replace(typed, text=one_line(company.name), choice=choice)
     return checked

@@ -12,21 +12,19 @@ from sqlalchemy import select
 
 from cwportal.models import Run, RunAccount
 from cwportal.runtime import Runtime
-from cwportal.services import choices, mapping_companies, mapping_draft, mapping_facts
+from cwportal.services import choices, mapping_companies, mapping_draft, mapping_facts, mapping_options
 from cwportal.services.choices import AgreementChoice, CompanyChoice
 from cwportal.services.directory_rows import searchable
 from cwportal.services.mapping_draft import Fields, fields_of
 from cwportal.services.mapping_facts import Group, Known, Place
-from cwportal.services.mapping_row import Choice, Typed
-from cwportal.services.mapping_words import agreement_short, company_problem, company_short, cycle_word
+from cwportal.services.mapping_options import Option
+from cwportal.services.mapping_row import Beside, Choice, Typed
+from cwportal.services.mapping_words import company_problem, cycle_word
 from cwportal.vocabulary import AccountStatus
 
 A_PAGE = 50
 RUNS_LOOKED_AT = 20
 """Exports among which an account's last one is looked for."""
-OPTIONS = 300
-UNFIT_OPTIONS = 10
-"""Agreements of one company in a list at most: those that can be chosen, and those that cannot."""
 PRICED_AT_MOST = 50
 """Unmapped accounts whose money a page adds up; with more it would be slow."""
 UNSAVED = "unsaved"
@@ -44,16 +42,6 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
-    """Of a list to choose from. `used`: an agreement that belongs to another account."""
-
-    value: str
-    label: str
-    disabled: bool = False
-    used: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Last:
     """How the account's last export ended."""
 
@@ -63,18 +51,42 @@ class Last:
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """What was typed in another window before, in names; empty ones where nothing was chosen."""
+
+    company: str
+    agreement: str
+    export: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What was typed for an account that is no longer in the portal."""
+
+    account_id: str
+    company: str
+    export: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
-    """One account as it is shown. `fields` are as typed, else as saved. `changed_elsewhere`: somebody saved it since typing began."""
+    """One account as it is shown. `fields` are as typed, else as saved. `changed_elsewhere`: somebody saved it since typing began.
+
+    `identifier`: of the company that is typed, where another one has the same name. `beside`: what the person typed for it in another
+    window, where what stands here has taken its place.
+    """
 
     known: Known
     fields: Fields
     typed: Typed | None
+    identifier: str
     candidates: tuple[Option, ...]
     agreements: tuple[Option, ...]
     cycle: str | None
     problem: str
     warning: str
     changed_elsewhere: bool
+    beside: Earlier | None
     last: Last | None
 
     @property
@@ -95,6 +107,7 @@ class Shown:
     total: int
     counts: Mapping[str, int]
     unsaved: int
+    left: tuple[Left, ...]
     with_problem: tuple[tuple[Known, str], ...]
     unbilled: Decimal | None
     runs_seen: int
@@ -134,6 +147,7 @@ def page(runtime: Runtime, where: Place, actor: str, query: Query) -> Shown:
         total=len(everything),
         counts=counts,
         unsaved=sum(key in everything for key in drafts),
+        left=tuple(_left(key, typed) for key, typed in sorted(drafts.items()) if key not in everything),
         with_problem=tuple(sorted(problems, key=lambda item: searchable(item[0].name))),
         unbilled=_unbilled(runtime, where, everything),
         runs_seen=runs_seen,
@@ -189,9 +203,13 @@ def _rows(
     effective = {
         one.account_id: drafts[one.account_id].choice if one.account_id in drafts else one.choice for one in here
     }
-    named = {choice.company for choice in effective.values() if choice.company is not None}
+    beside = {one.account_id: _beside(drafts.get(one.account_id)) for one in here}
+    choosing = [*effective.values(), *(given.choice for given in beside.values() if given is not None)]
+    named = {choice.company for choice in choosing if choice.company is not None}
     candidates = {number for one in here if one.account_id in drafts for number in drafts[one.account_id].candidates}
-    companies = choices.companies_by_id(runtime, where.partner.id, named | candidates)
+    typing = any(one.account_id in drafts for one in here)  # who only looks need not wait until all names are compared
+    companies = choices.companies_by_id(runtime, where.partner.id, named | candidates, namesakes=typing)
+    names = Counter(company.name for company in companies.values())
     agreements = mapping_companies.agreements_of(runtime, where.partner.id, named)
     holders = mapping_facts.holders(everything)
     rows = []
@@ -199,6 +217,7 @@ def _rows(
         typed, choice = drafts.get(one.account_id), effective[one.account_id]
         of_company = agreements.get(choice.company or 0, ())
         chosen = next((item for item in of_company if item.facts.id == choice.agreement), None)
+        company = companies.get(choice.company or 0)
         facts = chosen.facts if chosen else one.facts if choice.agreement == one.choice.agreement else None
         moved = choice.place != one.choice.place
         rows.append(
@@ -206,74 +225,43 @@ def _rows(
                 known=one,
                 fields=fields_of(choice, one.company_name if typed is None else typed.text),
                 typed=typed,
-                candidates=_candidates(typed, companies),
-                agreements=_options(one, choice, of_company, holders, everything),
+                identifier=company.identifier if typed and company and names[company.name] > 1 else "",
+                candidates=mapping_options.candidates(typed, companies),
+                agreements=mapping_options.options(one, choice, of_company, holders, everything),
                 cycle=cycle_word(facts),
                 problem=typed.problem if typed is not None and (typed.problem or moved) else one.problem,
-                warning=_unfit(companies.get(choice.company or 0)) if moved else one.warning,
+                warning=_unfit(company) if moved else one.warning,
                 changed_elsewhere=typed is not None and typed.seen != one.choice.token,
+                beside=_earlier(beside[one.account_id], agreements),
                 last=last.get(one.account_id),
             )
         )
     return tuple(rows)
 
 
+def _left(account_id: str, typed: Typed) -> Left:
+    return Left(account_id, _company(typed.choice, typed.text), typed.choice.export)
+
+
+def _company(choice: Choice, text: str) -> str:
+    return "a new company" if choice.new_company else text
+
+
+def _beside(typed: Typed | None) -> Beside | None:
+    return None if typed is None else typed.beside
+
+
+def _earlier(given: Beside | None, agreements: Mapping[int, Sequence[AgreementChoice]]) -> Earlier | None:
+    if given is None:
+        return None
+    choice = given.choice
+    names = {one.facts.id: one.facts.name for one in agreements.get(choice.company or 0, ())}
+    agreement = "a new agreement" if choice.new_agreement else names.get(choice.agreement or 0, "")
+    return Earlier(_company(choice, given.text), agreement, choice.export)
+
+
 def _unfit(company: CompanyChoice | None) -> str:
     return company_problem(company.name, company.reasons[0]) if company is not None and company.reasons else ""
-
-
-def _candidates(typed: Typed | None, companies: Mapping[int, CompanyChoice]) -> tuple[Option, ...]:
-    if typed is None or not typed.is_open:
-        return ()
-    found = [companies[number] for number in typed.candidates if number in companies]
-    return tuple(Option(str(one.id), company_label(one), bool(one.reasons)) for one in found)
-
-
-def company_label(company: CompanyChoice) -> str:
-    """Name, identifier, and why not."""
-    why = f" – {company_short(company.reasons[0])}" if company.reasons else ""
-    return f"{company.name} ({company.identifier}){why}"
-
-
-def agreement_options(of_company: Sequence[AgreementChoice], users: Mapping[int, str]) -> list[Option]:
-    """Agreements of one company; `users`: by whom one is used. Those that cannot be chosen come last."""
-    names = Counter(one.facts.name for one in of_company)
-    options: list[Option] = []
-    for one in [item for item in of_company if not item.reasons][:OPTIONS]:
-        label = one.facts.name if names[one.facts.name] == 1 else f"{one.facts.name} (no. {one.facts.id})"
-        word = cycle_word(one.facts)
-        label += f" – bills {word}" if word else ""
-        label += f" – used by {users[one.facts.id]}" if one.facts.id in users else ""
-        options.append(Option(str(one.facts.id), label, used=one.facts.id in users))
-    options.append(Option(mapping_draft.NEW, "+ New agreement"))
-    unfit = [item for item in of_company if item.reasons][:UNFIT_OPTIONS]
-    options += [
-        Option(str(one.facts.id), f"{one.facts.name} – {agreement_short(one.facts, one.reasons[0])}", disabled=True)
-        for one in unfit
-    ]
-    return options
-
-
-def _options(
-    one: Known,
-    choice: Choice,
-    of_company: Sequence[AgreementChoice],
-    holders: Mapping[int, str],
-    everything: Mapping[str, Known],
-) -> tuple[Option, ...]:
-    if choice.company is None:
-        return (
-            Option("", "Choose a company first"),
-            Option(mapping_draft.NEW_COMPANY, "+ New company and agreement"),
-        )
-    ids = {item.facts.id for item in of_company}
-    users = {key: everything[holders[key]].name for key in ids if holders.get(key, one.account_id) != one.account_id}
-    options = agreement_options(of_company, users)
-    selected = str(choice.agreement or "")
-    if selected and selected not in {option.value for option in options}:
-        options.insert(0, Option(selected, one.agreement_name or f"Agreement {selected}"))
-    options = [Option(item.value, item.label, item.disabled and item.value != selected) for item in options]
-    return (Option("", "Choose …"), *options)
 
 
 def _last(runtime: Runtime, where: Place, account_ids: Sequence[str]) -> tuple[dict[str, Last], int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from cwportal.models import Mapping as MappingRow
@@ -61,10 +61,19 @@ def chosen(
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """What the same person typed for the row in another window, before what stands there took its place."""
+
+    choice: Choice
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Typed:
     """A choice that is not saved. `text`: what stands in the field; `seen`: token of what was saved when the person began.
 
-    `problem`: why it was not saved, or what the look-up says. `candidates`: companies that fit the text equally well.
+    `problem`: why it was not saved, or what the look-up says. `candidates`: companies that fit the text equally well. `guessed`: the words
+    that were taken for the company, until a page has shown it. `beside`: see there, until a page that shows it is saved.
     """
 
     choice: Choice
@@ -72,6 +81,8 @@ class Typed:
     seen: str = UNMAPPED.token
     problem: str = ""
     candidates: tuple[int, ...] = field(default=())
+    guessed: str = ""
+    beside: Beside | None = None
 
     @property
     def is_open(self) -> bool:
@@ -81,36 +92,45 @@ class Typed:
     @property
     def token(self) -> str:
         """Equal for what looks equal in the form."""
-        return f"{self.choice.token}-{self.text}"
+        return f"{self.choice.token}-{'2' if self.beside else '1'}-{self.text}"
 
-    def with_problem(self, sentence: str) -> Typed:
-        """The same with a sentence."""
-        return replace(self, problem=sentence)
+    def same(self, other: Typed) -> bool:
+        """Whether the fields are the same."""
+        return self.choice == other.choice and self.text == other.text
+
+    def over(self, other: Typed | None) -> Typed:
+        """The same, typed by somebody to whom `other` was not shown; what it replaces is kept beside it."""
+        if other is None:
+            return self
+        return replace(self, beside=other.beside if self.same(other) else Beside(other.choice, other.text))
 
     def stored(self) -> dict[str, Any]:
         """As JSON."""
-        choice = self.choice
         return {
-            "company": choice.company,
-            "agreement": choice.agreement,
-            "new_company": choice.new_company,
-            "new_agreement": choice.new_agreement,
-            "export": choice.export,
-            "per_cycle": choice.per_cycle,
+            **asdict(self.choice),
             "text": self.text,
             "seen": self.seen,
             "problem": self.problem,
             "candidates": list(self.candidates),
+            "guessed": self.guessed,
+            "beside": None if self.beside is None else {**asdict(self.beside.choice), "text": self.beside.text},
         }
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Typed:
         """From JSON."""
-        names = ("company", "agreement", "new_company", "new_agreement", "export", "per_cycle")
+        beside = data.get("beside")
         return cls(
-            choice=Choice(**{name: data[name] for name in names}),
+            choice=_choice(data),
             text=data["text"],
             seen=data["seen"],
             problem=data["problem"],
             candidates=tuple(data["candidates"]),
+            guessed=data.get("guessed", ""),
+            beside=None if beside is None else Beside(_choice(beside), beside["text"]),
         )
+
+
+def _choice(data: Mapping[str, Any]) -> Choice:
+    names = ("company", "agreement", "new_company", "new_agreement", "export", "per_cycle")
+    return Choice(**{name: data[name] for name in names})

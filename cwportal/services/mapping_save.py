@@ -24,6 +24,8 @@ _TAKEN = "This agreement is already used by {}. Choose another agreement of the 
 _ANOTHER = "another account that you cannot see"
 _CHANGED = "{} changed this row meanwhile. What you typed is still here: compare, then save again or discard."
 _GONE = "This account is no longer in the portal. It can only be unmapped."
+_BESIDE = "You typed something else for this row in another window. Compare, then save again or change it."
+_GUESSED = "“{}” was taken for the company “{}”. If that is right, save again; otherwise type another name."
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def save(runtime: Runtime, where: Place, actor: str, *, answer: str = "") -> Res
         return asked
     problems: dict[str, str] = {}
     for key, typed in wanted.items():
-        sentence = _incomplete(everything.get(key), typed)
+        sentence = _incomplete(everything[key], typed)
         if sentence:
             problems[key] = sentence
     try:
@@ -90,16 +92,20 @@ def save(runtime: Runtime, where: Place, actor: str, *, answer: str = "") -> Res
 
 
 def _wanted(runtime: Runtime, where: Place, actor: str) -> tuple[dict[str, Known], dict[str, Typed]]:
+    """Every account, and what the person typed for those that there are; what was typed for others waits on the page, and holds nobody up."""
     everything = mapping_facts.known(runtime, where)
     with runtime.database.read() as session:
-        return everything, mapping_draft.load(session, where, actor)
+        drafts = mapping_draft.load(session, where, actor)
+    return everything, {key: typed for key, typed in drafts.items() if key in everything}
 
 
-def _incomplete(one: Known | None, typed: Typed) -> str:
-    """What is missing in the row itself."""
+def _incomplete(one: Known, typed: Typed) -> str:
+    """What is missing in the row itself, and what the person has not seen of it."""
     choice = typed.choice
-    if one is None or (one.gone and choice.mapped):
+    if one.gone and choice.mapped:
         return _GONE
+    if typed.beside is not None or typed.guessed:
+        return _BESIDE if typed.beside is not None else _GUESSED.format(typed.guessed, typed.text)
     if typed.is_open:
         return typed.problem or "Which company is meant is not known yet: press Look up typed companies."
     if choice.company is not None and not choice.mapped:
@@ -113,8 +119,8 @@ def _questions(runtime: Runtime, where: Place, everything: Mapping[str, Known], 
     """Rows that leave lines behind: unmapped, moved, or no longer exported."""
     leaving = {}
     for key, typed in wanted.items():
-        one = everything.get(key)
-        if one is None or not one.choice.mapped or _incomplete(one, typed):
+        one = everything[key]
+        if not one.choice.mapped or _incomplete(one, typed):
             continue
         if typed.choice.place != one.choice.place or (one.choice.export and not typed.choice.export):
             leaving[key] = one
@@ -179,13 +185,18 @@ def _write(
     rows = {row.account_id: row for row in session.scalars(mine.with_for_update())}
     before = {key: saved(row, where.tenant) for key, row in rows.items()}
     put: dict[str, Typed | None] = {}
+    changed = {}
     for key, typed in wanted.items():
         present = saved(rows.get(key), where.tenant)
+        if present == typed.choice and key not in problems:
+            put[key] = None  # somebody, or the same press made twice, has saved just this
+            continue
+        changed[key] = typed
         if present.token != typed.seen and key not in problems:
             by = rows[key].changed_by if key in rows else ""
             problems[key] = _CHANGED.format(by or "Somebody")
-    _taken(session, where, everything, wanted, before, problems)
-    good = {key: typed.choice for key, typed in wanted.items() if key not in problems}
+    _taken(session, where, everything, changed, before, problems)
+    good = {key: typed.choice for key, typed in changed.items() if key not in problems}
     for key in good:  # clear first, so that accounts can be swapped in one save
         if key in rows:
             rows[key].cw_agreement_id = None
@@ -207,7 +218,7 @@ def _write(
         told.append({"account": key, "company": choice.company, "agreement": choice.agreement, "export": row.export})
         put[key] = None
     put |= {key: replace(wanted[key], problem=sentence) for key, sentence in problems.items()}
-    mapping_draft.write(session, runtime, where, actor, put, {})
+    mapping_draft.write(session, runtime, where, actor, put, {}, wanted)
     if told:
         audit.record(session, runtime, where.partner.id, actor, "map", accounts=told)
     session.flush()

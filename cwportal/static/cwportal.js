@@ -2,24 +2,30 @@
 "use strict";
 (() => {
   const KEPT = "cwportal-messages";
+  const RELOADED = performance.getEntriesByType("navigation")[0]?.type === "reload";
   const messages = document.querySelector(".cw-flashes");
 
-  // Messages outlive a reload that the page does by itself; nobody can have read them in that time.
+  // Messages outlive a reload that the page does by itself; nobody can have read them in that time. If the reload led elsewhere, to the
+  // page for signing in, they are for nobody: the next person at this browser must not read them.
   const reload = (more) => {
     try {
-      sessionStorage.setItem(KEPT, (messages ? messages.innerHTML : "") + more);
+      sessionStorage.setItem(KEPT, JSON.stringify([location.href, (messages ? messages.innerHTML : "") + more]));
     } catch {
       // Storage is switched off: the page reloads without them.
     }
     location.reload();
   };
-  if (messages) {
-    try {
-      messages.insertAdjacentHTML("afterbegin", sessionStorage.getItem(KEPT) || "");
-      sessionStorage.removeItem(KEPT);
-    } catch {
-      // As above.
+  try {
+    const left = sessionStorage.getItem(KEPT) || "[]";
+    sessionStorage.removeItem(KEPT);
+    const [address, kept] = JSON.parse(left);
+    if (messages && RELOADED && address === location.href) {
+      messages.insertAdjacentHTML("afterbegin", kept);
     }
+  } catch {
+    // As above.
+  }
+  if (messages) {
     for (const button of messages.querySelectorAll("[data-cw-dismiss]")) {
       button.hidden = false;
       button.addEventListener("click", () => {

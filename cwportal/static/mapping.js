@@ -108,7 +108,8 @@
   const ask = async (text) => {
     const mine = ++number;
     try {
-      const answer = await fetch(`${address}?q=${encodeURIComponent(text)}`, { headers, redirect: "error" });
+      const asked = new URLSearchParams({ q: text, account: rowOf(field).querySelector("[name=row]").value });
+      const answer = await fetch(`${address}?${asked}`, { headers, redirect: "error" });
       const data = await answer.json();
       if (mine === number && document.activeElement === field) {
         show(data.companies);
@@ -187,15 +188,21 @@
   const told = document.getElementById("unsaved");
   const kept = Number(form.dataset.cwUnsaved);
   const rows = [...form.querySelectorAll("tbody tr")];
+  const nothing = told ? told.innerHTML : "";
   const state = (row) => JSON.stringify([...row.querySelectorAll("input:not([name=select]), select")].map(
     (one) => (one.type === "checkbox" ? one.checked : one.value)));
   const before = new Map(rows.map((row) => [row, state(row)]));
   let typed = 0;
   const count = () => {
-    typed = rows.filter((row) => state(row) !== before.get(row) && !row.dataset.cwKept).length;
-    const sum = kept + typed;
-    if (told && typed) {
-      told.textContent = `${sum} ${sum === 1 ? "change" : "changes"} not saved yet. They stay while you search, filter and page.`;
+    const changed = rows.filter((row) => state(row) !== before.get(row));
+    typed = changed.length;
+    // A row that was kept before is one change, however often it is typed into.
+    const sum = kept + changed.filter((row) => !("cwKept" in row.dataset)).length;
+    const text = `${sum} ${sum === 1 ? "change" : "changes"} not saved yet. They stay while you search, filter and page.`;
+    if (told && !typed && told.innerHTML !== nothing) {
+      told.innerHTML = nothing;
+    } else if (told && typed && told.textContent !== text) {
+      told.textContent = text;
     }
   };
   form.addEventListener("input", count);
@@ -214,9 +221,14 @@
   const look = async () => {
     try {
       const answer = await fetch(`${address}?q=`, { headers, redirect: "error" });
-      if (answer.ok && !(await answer.json()).reading) {
-        fresh.textContent = "Companies were read just now. Press Update to see what has changed.";
-        return;
+      if (answer.ok) {
+        const standing = await answer.json();
+        if (fresh.textContent.trim() !== standing.told) {
+          fresh.textContent = standing.told;
+        }
+        if (!standing.reading) {
+          return;
+        }
       }
     } catch {
       // Asked again below.

@@ -7,19 +7,21 @@ import re
 import shutil
 import urllib.request
 from collections.abc import Iterator
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 
 from cwportal.models import Directory, DirectoryCompany, Mapping
 from cwportal.sandbox import Sandbox
 from cwportal.services import connection, directory, mapping_facts, mapping_page
 from cwportal.services.directory_rows import searchable
 from cwportal.services.mapping_page import Query
+from cwportal.standalone.tables import AccountRow
 from tests.blueprints.portal import MINE, PREFIX, WHEN, Portal, opened
 
 PAGE = f"{PREFIX}/mapping"
@@ -206,6 +208,21 @@ def test_the_search_gives_companies_with_their_agreements(portal: Portal) -> Non
     assert other.status_code == 404  # not connected, and nothing of ours
 
 
+def test_the_search_says_whose_an_agreement_is_but_to_its_own_account(portal: Portal) -> None:
+    client = portal.client("billing")
+    page = _press(client, **{"company-0": "Company One", "do": "lookup"})
+    option = re.search(r'value="(\d+)"[^>]*>Monthly<', page)
+    assert option is not None
+    _press(client, **{"agreement-0": option[1], "do": "save"})
+
+    def labels(account: str) -> list[tuple[str, bool]]:
+        found: Any = client.get(f"{PAGE}/companies", query_string={"q": "Company One", "account": account}).json
+        return [(one["label"], one["used"]) for one in found["companies"][0]["agreements"]]
+
+    assert labels("a")[0] == ("Monthly", False)
+    assert labels("b")[0] == (f"Monthly – used by Account a {NASTY[0]}", True)
+
+
 def test_the_search_puts_the_best_first_and_stops_at_twenty(portal: Portal) -> None:
     where = mapping_facts.place(portal.runtime, MINE)
     assert where is not None
@@ -260,3 +277,84 @@ def test_latest_result_of_an_account(portal: Portal) -> None:
     assert where is not None
     shown = mapping_page.page(portal.runtime, where, "x", Query())
     assert [row.last.run_id if row.last else None for row in shown.rows] == [run, None, None]
+
+
+def test_a_confirmed_cycle_that_needs_no_confirmation_now_is_no_change_of_the_row(portal: Portal) -> None:
+    client = portal.client("billing")
+    _press(client, **{"company-0": "Company Two", "do": "lookup"})
+    page = _press(client, **{"agreement-0": "new", "do": "save"})
+    assert "1 row was saved." in page
+    with portal.runtime.database.write() as session:
+        session.scalars(select(Mapping)).one().per_cycle_confirmed = True
+    page = _press(client, do="go")
+    assert "Everything is saved" in page
+    _press(client, **{f"export-{Form(page).fields['row'].index('a')}": "yes", "do": "save"})
+    with portal.runtime.database.read() as session:
+        row = session.scalars(select(Mapping)).one()
+        assert (row.export, row.per_cycle_confirmed) == (True, True)
+
+
+def test_what_was_typed_for_an_account_that_left_is_shown_with_a_way_out(portal: Portal) -> None:
+    client = portal.client("billing")
+    page = _press(client, **{"company-0": "Company One", "company-1": "nobody", "do": "lookup"})
+    assert "no longer in the portal" not in page
+    with portal.own.engine.begin() as connection:
+        connection.execute(delete(AccountRow).where(AccountRow.id == "a"))
+    page = client.get(PAGE).text
+    assert "1 row of accounts that are no longer in the portal" in page
+    assert "Account <bdi>a</bdi>: company “<bdi>Company One</bdi>”, Export off" in page
+    assert "1 change not saved" in page
+    assert "no longer in the portal" not in portal.client("viewer").get(PAGE).text
+    page = _press(client, do="forget")
+    assert "1 row of accounts that are no longer in the portal was removed." in page
+    assert "Remove this row" not in page
+    assert "no company “nobody”" in page
+    assert "1 row was discarded." in _press(client, do="discard")
+
+
+def test_a_row_of_another_window_is_described_before_it_is_replaced(portal: Portal) -> None:
+    client = portal.client("billing")
+    old = Form(client.get(PAGE).text).fields
+    _press(client, **{"company-0": "Company One", "export-0": "yes", "do": "lookup"})
+    answer = client.post(PAGE, data={**old, "company-0": "Company Two", "do": "save"})
+    page = client.get(answer.headers["Location"]).text
+    assert "1 row could not be saved" in page
+    assert "In another window you typed: company “Company One”, no agreement, Export on." in page
+    assert _rows(portal) == {}
+
+
+@pytest.mark.parametrize(
+    ("standing", "reading", "told"),
+    [
+        ({"asked_at": 1, "staging": 9}, True, "They are being read from ConnectWise now."),
+        ({"asked_at": 1}, True, "They will be read from ConnectWise in a moment."),
+        ({"asked_at": 3}, False, "has not begun: the portal is busy"),
+        ({"asked_at": 11, "staging": 9}, False, "has not ended: try again."),
+        ({"asked_at": 3, "failed_at": 2, "error": "The keys are wrong."}, False, "failed at"),
+        ({"asked_at": 3, "refreshed_at": 2}, False, "Companies were read just now."),
+    ],
+    ids=["begun", "waits", "late", "long", "failed", "read"],
+)
+def test_the_page_and_its_script_say_how_far_reading_companies_is(
+    portal: Portal, standing: dict[str, Any], reading: bool, told: str
+) -> None:
+    now = portal.runtime.clock()
+    with portal.runtime.database.write() as session:
+        row = session.scalars(select(Directory).where(Directory.partner_id == MINE)).one()
+        row.refreshed_at = now - timedelta(hours=2)
+        for name, value in standing.items():
+            setattr(row, name, now - timedelta(minutes=value) if name.endswith("_at") else value)
+    client = portal.client("billing")
+    found = client.get(f"{PAGE}/companies?q=").json
+    assert found is not None
+    assert found["reading"] is reading
+    assert told in found["told"]
+    page = client.get(PAGE).text
+    assert ("data-cw-reading" in page) is reading
+    assert (">Update<" in page) is reading
+    assert (told in page) is (not told.startswith("Companies were"))
+
+
+def test_a_character_that_a_database_refuses_is_searched_for_like_any_other(portal_on_both: Portal) -> None:
+    answer = portal_on_both.client("billing").get(f"{PAGE}/companies?q=a%00b")
+    assert answer.status_code < 500

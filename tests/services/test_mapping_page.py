@@ -46,7 +46,12 @@ class Page:
         self._send({account_id: fields})
         self.load()
 
-    def _send(self, changes: dict[str, dict[str, Any]], *, knowingly: bool = False) -> None:
+    def look_up(self) -> None:
+        """Press "Look up typed companies"."""
+        self._send({}, anew=True)
+        self.load()
+
+    def _send(self, changes: dict[str, dict[str, Any]], *, knowingly: bool = False, anew: bool = False) -> None:
         sent = []
         for row in self.shown.rows:
             given = changes.get(row.known.account_id, {})
@@ -57,11 +62,13 @@ class Page:
             now = Fields(**{**values, **given})
             sent.append(Sent(row.known.account_id, now, row.fields, row.known.choice.token, token))
         everything = mapping_facts.known(self.world.runtime, self.where)
-        mapping_draft.absorb(self.world.runtime, self.where, self.actor, sent, everything, knowingly=knowingly)
+        mapping_draft.absorb(
+            self.world.runtime, self.where, self.actor, sent, everything, knowingly=knowingly, anew=anew or knowingly
+        )
 
-    def save(self, answer: str = "") -> mapping_save.Result:
-        """Press Save on the page as it was shown."""
-        self._send({}, knowingly=True)
+    def save(self, answer: str = "", **changes: dict[str, Any]) -> mapping_save.Result:
+        """Press Save on the page as it was shown, with fields of rows changed before."""
+        self._send(changes, knowingly=True)
         done = mapping_save.save(self.world.runtime, self.where, self.actor, answer=answer)
         self.load()
         return done

@@ -7,15 +7,15 @@ from typing import Any
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from cwportal.blueprints import access, advice
+from cwportal.blueprints import access, advice, billed_chart
 from cwportal.blueprints.access import needs
 from cwportal.errors import NotConnected, RunUnderWay, UsageError
 from cwportal.jobs.queue import request_export
 from cwportal.models import Run
 from cwportal.runtime import Runtime
-from cwportal.services import approvals, connection, history, reports, runs
+from cwportal.services import approvals, billed, connection, history, reports, runs
 from cwportal.services import status as overview
-from cwportal.vocabulary import ACTIVE_RUN_STATES, Role
+from cwportal.vocabulary import ACTIVE_RUN_STATES, Role, Trigger
 
 _RUN = f"/exports/{access.RUN_ID}"
 
@@ -35,18 +35,26 @@ def status() -> ResponseReturnValue:
     """What is due, what runs, what waits for a person, and what ran."""
     runtime, partner_id = access.runtime(), access.partner()
     try:
-        connection.get(runtime, partner_id)
+        tenant = connection.get(runtime, partner_id).tenant
     except NotConnected:
         return redirect(url_for("cwportal.wizard.entry"))
     running = history.under_way(runtime, partner_id)
+    seen = overview.overview(runtime, partner_id)
+    partner = runtime.source.partner(partner_id)
+    course = billed.months(runtime, partner_id, tenant, partner.timezone)
+    past = history.runs_page(runtime, partner_id, request.args.get("page", 1, int))
     return render_template(
         "cwportal/exports/status.html",
         **_live(runtime, partner_id, running.id if running else None),
-        overview=overview.overview(runtime, partner_id),
+        overview=seen,
         waiting=approvals.waiting(runtime, partner_id),
         advice=advice,
-        partner=runtime.source.partner(partner_id),
-        runs=history.runs_page(runtime, partner_id, request.args.get("page", 1, int)),
+        partner=partner,
+        billed=course,
+        chart=billed_chart.chart(course),
+        short=billed_chart.short,
+        runs=past,
+        moved=history.moved(runtime, [*past.items, *([seen.last.run] if seen.last else [])]),
     )
 
 
@@ -92,10 +100,19 @@ def cancel(run_id: int) -> ResponseReturnValue:
     try:
         runs.cancel(access.runtime(), access.partner(), run.id)
     except UsageError:
-        flash(f"Export {run.id} had ended already; nothing was cancelled.", "warn")
+        flash(f"{_name(run)} had ended already; nothing was cancelled.", "warn")
     else:
-        flash(f"Export {run.id} stops before its next write. What was written stays.", "ok")
+        when = "stops; it writes nothing" if _is_preview(run) else "stops before its next write. What was written stays"
+        flash(f"{_name(run)} {when}.", "ok")
     return redirect(url_for(".status"), 303)
+
+
+def _is_preview(run: Run) -> bool:
+    return run.trigger == Trigger.PREVIEW
+
+
+def _name(run: Run) -> str:
+    return f"{'Preview' if _is_preview(run) else 'Export'} {run.id}"
 
 
 def _live(runtime: Runtime, partner_id: str, run_id: int | None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from flask import Blueprint, Response, abort, render_template, request
+from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from cwportal.billing.users_file import harmless
@@ -16,8 +16,8 @@ from cwportal.blueprints import access, advice
 from cwportal.blueprints.access import needs
 from cwportal.errors import UsageError
 from cwportal.forms.log import Filter
-from cwportal.services import log, recordlinks, reports
-from cwportal.vocabulary import ACTIVE_RUN_STATES, Role
+from cwportal.services import history, log, recordlinks, reports
+from cwportal.vocabulary import ACTIVE_RUN_STATES, Role, Trigger
 
 _RUN = f"/exports/{access.RUN_ID}"
 _PIECE = 200
@@ -41,12 +41,15 @@ def page(run_id: int) -> ResponseReturnValue:
         shown = log.page(runtime, partner_id, run_id, form.wanted(), request.args.get("page", 1, int))
     except UsageError:
         abort(404)
+    if shown.run.trigger == Trigger.PREVIEW:  # it has exported nothing, so a log of it would say what is not so
+        return redirect(url_for("cwportal.preview.page", run_id=run_id), 303)
     return render_template(
         "cwportal/log/page.html",
         form=form,
         filtered=form.wanted().anything,
         log=shown,
         run=shown.run,
+        moved=history.moved(runtime, [shown.run]),
         advice=advice,
         links=recordlinks.of(runtime, partner_id, shown.run.tenant),
         partner=runtime.source.partner(partner_id),
@@ -59,11 +62,12 @@ def as_csv(run_id: int) -> ResponseReturnValue:
     """The log as a CSV file, filtered like the page: UTF-8 with a byte order mark for spreadsheets, and no cell they would calculate."""
     runtime, partner_id = access.runtime(), access.partner()
     try:
-        reports.run_row(runtime, run_id, partner_id=partner_id)
+        run = reports.run_row(runtime, run_id, partner_id=partner_id)
     except UsageError:
         abort(404)
     rows = log.rows(runtime, partner_id, run_id, Filter.of(request.args).wanted())
-    name = f"attachment; filename=export-{run_id}.csv"
+    what = "preview" if run.trigger == Trigger.PREVIEW else "export"
+    name = f"attachment; filename={what}-{run_id}.csv"
     return Response(_lines(rows), content_type="text/csv; charset=utf-8", headers={"Content-Disposition": name})
 
 

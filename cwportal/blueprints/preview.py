@@ -15,9 +15,12 @@ from cwportal.forms.preview import Choose, Decide, Typed
 from cwportal.jobs.queue import request_export, request_preview
 from cwportal.models import Run
 from cwportal.services import approvals, connection, decisions, history, previews, rejections, reports
+from cwportal.services import status as overview
 from cwportal.vocabulary import ACTIVE_RUN_STATES, Role, Trigger
 
 _RUN = f"/preview/{access.RUN_ID}"
+
+_NO_ANSWER = "A last day was typed, but no answer was chosen. Choose what becomes of the line, or clear the day."
 
 
 def blueprint() -> Blueprint:
@@ -91,7 +94,7 @@ def approve(run_id: int) -> ResponseReturnValue:
     run = _run_or_404(run_id)
     runtime, partner_id, form = access.runtime(), access.partner(), Choose()
     try:
-        approval = approvals.approve(runtime, partner_id, run.id, form.accounts(), shown=form.shown())
+        approval = approvals.approve(runtime, partner_id, run.id, form.accounts(), **form.seen())
         asked = request_export(runtime, partner_id, actor=access.actor(), approval=approval)
     except RunUnderWay:
         flash(
@@ -130,9 +133,7 @@ def reject(run_id: int) -> ResponseReturnValue:
         flash("The rejection was taken back." if taken else "It was not rejected any more.", "ok" if taken else "warn")
         return _back(form, run.id)
     try:
-        number = approvals.reject(
-            runtime, partner_id, run.id, form.accounts(), actor=access.actor(), shown=form.shown()
-        )
+        number = approvals.reject(runtime, partner_id, run.id, form.accounts(), actor=access.actor(), **form.seen())
     except UsageError as error:
         flash(str(error), "warn")
     else:
@@ -152,6 +153,9 @@ def decide(run_id: int) -> ResponseReturnValue:
         flash("No answer was chosen, so nothing was kept.", "warn")
         return _back(form, run.id)
     answers = {line: one.words for line, one in typed.items()}
+    open_ones = {line: _NO_ANSWER for line, one in typed.items() if not one.answer}
+    if open_ones:
+        return _page(run.id, wrong=(account_id, typed, open_ones))
     try:
         decisions.decide_all(access.runtime(), access.partner(), account_id, answers, actor=access.actor())
     except decisions.Refused as error:
@@ -210,6 +214,7 @@ def _far(run: Run) -> dict[str, Any]:
         "far": far,
         "now": access.runtime().clock(),
         "partner": access.runtime().source.partner(access.partner()),
+        "waits_since": overview.without_worker_since(access.runtime(), run),
     }
 
 

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import NamedTuple
 
-from cwportal.services.previews import Question
+from cwportal.billing import money
+from cwportal.billing.scale import canonical
+from cwportal.services.questions import Question, by_hand
 from cwportal.vocabulary import Answer
+
+__all__ = ["FIELDS", "Choice", "amount", "by_hand", "choices", "title"]
+
+FIELDS = {"quantity": "Quantity", "unitPrice": "Unit price", "unitCost": "Unit cost"}
+"""Values of a line that somebody may change by hand."""
 
 
 class Choice(NamedTuple):
-    """`value` is sent, empty where nothing would change; `day`: whether a last day may be typed."""
+    """`value` is sent, empty where nothing would change; `day`: whether a last day may be typed; `now`: what is answered as it is."""
 
     value: str
     label: str
     says: str
     day: bool = False
+    now: bool = False
 
 
 _TITLES = {
@@ -64,8 +73,23 @@ def title(question: Question) -> str:
 
 def choices(question: Question) -> list[Choice]:
     """What can be answered; the first one is what happens anyway, where it is only an offer."""
-    found = [_AS_IT_IS[question.code]] if question.code in _AS_IT_IS else []
+    pinned = question.given is not None and question.given.answer == Answer.PIN
+    if (
+        question.code == "drift"
+    ):  # a pin was given after the plan was read, if there is one: what happens anyway takes it back
+        anyway = _AS_IT_IS["drift"]._replace(value="unpin" if pinned else "", now=not pinned)
+        return [anyway, *(_CHOICES[answer]._replace(now=pinned) for answer in question.answers)]
+    if question.code == "pinned":  # the other way round
+        anyway = _AS_IT_IS["pinned"]._replace(value="" if pinned else "pin", now=pinned)
+        return [anyway, _CHOICES["unpin"]._replace(value="unpin" if pinned else "", now=not pinned)]
+    found = []
     for answer in question.answers:
         other = answer == Answer.END and question.code == "other_account_lines"
-        found.append(_END_OTHER if other else _CHOICES[answer])
+        now = question.given is not None and question.given.answer == answer
+        found.append((_END_OTHER if other else _CHOICES[answer])._replace(now=now))
     return found
+
+
+def amount(name: str, value: Decimal) -> str:
+    """A value of one of FIELDS."""
+    return canonical(value) if name == "quantity" else money.text(value)

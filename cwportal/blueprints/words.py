@@ -234,6 +234,11 @@ def cell_moment(instant: datetime, zone: str) -> str:
     return f"{instant.astimezone(ZoneInfo(zone)):%d %b %Y %H:%M}".lstrip("0")
 
 
+def month(first: date) -> str:
+    """ "Nov 2026"."""
+    return f"{first:%b %Y}"
+
+
 def clock_time(instant: datetime, zone: str) -> str:
     """The time of day."""
     return f"{instant.astimezone(ZoneInfo(zone)):%H:%M:%S}"

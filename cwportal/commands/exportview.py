@@ -13,7 +13,7 @@ from cwportal.commands.out import Paint, say
 from cwportal.commands.text import cell
 from cwportal.models import Run
 from cwportal.runtime import Runtime
-from cwportal.services import reports
+from cwportal.services import history, reports
 from cwportal.vocabulary import AccountState, RunState, Severity
 
 _COUNTED = {
@@ -37,7 +37,8 @@ def show(runtime: Runtime, run: Run) -> None:
     click.echo(f"Run {run.id}: {paint(_word(state, report), bold=True)}. {', '.join(counts) or 'Nothing was written'}.")
     currency = runtime.source.partner(run.partner_id).currency
     if state is RunState.SUCCEEDED and run.money:
-        before, after = Decimal(run.money["price_before"]), Decimal(run.money["price_after"])
+        amounts = history.moved(runtime, [run])[run.id]
+        before, after = Decimal(amounts["price_before"]), Decimal(amounts["price_after"])
         say(f"Price a month, our lines only: {words.change(before, after, currency)}.")
     if run.error:
         click.echo(f"{paint('Error:', 'red')} {cell(words.for_partner(run.error, run.partner_id))}")

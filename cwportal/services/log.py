@@ -91,7 +91,9 @@ class Sieve:
             frozenset(key for key, name in names.accounts.items() if text in name.casefold()) if text else None
         )
         self._parts = (
-            frozenset(sku for sku, name in names.products.items() if text in name.casefold()) if text else None
+            frozenset(sku for sku, name in names.products.items() if text in f"{name}\n{sku}".casefold())
+            if text
+            else None
         )
 
     @property
@@ -130,7 +132,7 @@ class Sieve:
             columns = (RunChange.part_number, RunChange.reason, RunChange.error, RunChange.account_id)
             several.append(
                 or_(
-                    *(func.lower(column).contains(self._text, autoescape=True) for column in columns),
+                    *(func.lower(column).contains(self._wanted.text.lower(), autoescape=True) for column in columns),
                     RunChange.account_id.in_(sorted(self._by_name or ())),
                     RunChange.part_number.in_(sorted(self._parts or ())),
                 )

@@ -14,7 +14,7 @@ from cwportal.billing.values import AccountPlan, Change, Finding, Money
 from cwportal.models import Mapping as MappingRow
 from cwportal.models import Run, RunAccount, RunChange
 from cwportal.runtime import Runtime
-from cwportal.services import found, ledger, outcome, runs
+from cwportal.services import found, history, ledger, outcome, runs
 from cwportal.services.apply.store import finding_json
 from cwportal.services.found import Found
 from cwportal.services.plans import PartnerPlan
@@ -173,7 +173,8 @@ def log_json(runtime: Runtime, run_id: int, *, partner_id: str | None = None) ->
     """A run with everything it found and tried: `log --json`."""
     with runtime.database.read() as session:
         run = runs.find(session, partner_id, run_id)
-        head = {"partner_id": run.partner_id, **outcome.as_dict(run), "money": dict(run.money)}
+        head = {"partner_id": run.partner_id, **outcome.as_dict(run)}
+    head["money"] = history.moved(runtime, [run])[run.id]
     rows = list(log_rows(runtime, run_id, partner_id=partner_id))
     return {
         **head,

@@ -25,7 +25,7 @@
   const boxes = [...document.querySelectorAll("[data-cw-pick]")];
   const button = form && form.querySelector("[data-cw-approve]");
   const sum = form && form.querySelector("[data-cw-sum]");
-  if (!button || !boxes.length) {
+  if (!form || !boxes.length) {
     return;
   }
   const before = sum.innerHTML;
@@ -36,6 +36,9 @@
   const count = () => {
     const picked = boxes.filter((box) => box.checked && "approvable" in box.dataset);
     const accounts = picked.length === 1 ? "1 account" : `${picked.length} accounts`;
+    if (!button) {
+      return;
+    }
     button.textContent = picked.length ? `Approve and export ${accounts}` : "Approve and export selected";
     if (picked.length) {
       const cents = picked.reduce((total, box) => total + Number(box.dataset.cents), 0);
@@ -46,6 +49,15 @@
       sum.innerHTML = before;
     }
   };
-  boxes.forEach((box) => box.addEventListener("change", count));
+  for (const box of boxes) {
+    box.addEventListener("change", count);
+    // Enter would press the first button of the form; here it ticks, as the space bar does.
+    box.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") {
+        event.preventDefault();
+        box.click();
+      }
+    });
+  }
   addEventListener("pageshow", count);
 })();

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, insert
 
-from cwportal.models import LineDecision, Mapping, Rejection, RunAccount, RunChange
+from cwportal.models import LedgerAddition, LineDecision, Mapping, Rejection, Run, RunAccount, RunChange
 from cwportal.vocabulary import RunState
 from tests.blueprints.portal import MINE, PREFIX, WHEN, Portal, token
 
@@ -344,3 +344,190 @@ def test_many_accounts_need_no_more_queries_than_few(portal: Portal) -> None:
         numbers.append(len(seen))
     assert numbers[1] <= numbers[0]
     assert numbers[1] <= 40
+
+
+def test_a_portal_without_accounts_and_one_that_exports_none(portal: Portal) -> None:
+    run = preview(portal, planned={})
+    said = text(see(portal, f"/preview/{run}"))
+    assert "Preview: no account is exported" in said
+    assert "tick Export, then press “Read again”" in said
+    assert "newer preview" not in said
+    planned(portal, run, "a1", 0, 0, plan_state="empty")
+    said = text(see(portal, f"/preview/{run}"))
+    assert "1 account is not exported." in said
+    assert "Everything in ConnectWise is as the portal has it" not in said
+    assert "This account is not exported" in see(portal, f"/preview/{run}?show=off")
+    preview(portal)
+    portal_of_old = see(portal, f"/preview/{preview(portal)}")
+    assert "no account is exported" in portal_of_old
+
+
+def test_accounts_of_an_export_that_were_written_in_part_and_not_at_all(portal: Portal) -> None:
+    run = preview(portal, trigger="manual", state=RunState.PARTIAL)
+    planned(portal, run, "a1", 1, 2, state="succeeded")
+    planned(portal, run, "a2", 1, 2, state="failed")
+    planned(portal, run, "a3", 1, 2, state="partial", error="ConnectWise refused one line.")
+    assert "1 account change" not in text(see(portal, f"/preview/{run}"))
+    assert "Nothing of it was written. The export ended before." in text(see(portal, f"/preview/{run}"))
+    said = text(see(portal, f"/preview/{run}?show=done"))
+    assert said.count("This export has written it.") == 1
+    assert "Not all of it was written. ConnectWise refused one line." in said
+
+
+def _by_hand(portal: Portal, code: str) -> int:
+    """A preview in which a line was changed by hand."""
+    run = asking(portal)
+    begins = "The price of line 11 of MBX was changed in ConnectWise: portal 6.5, ConnectWise 5.75, last exported 6.5."
+    pinned = "Line 11 of MBX keeps ConnectWise's values, as somebody decided; the portal would write price 6.5."
+    found = {
+        **HOLD,
+        "code": code,
+        "severity": "info",
+        "addition_id": 11,
+        "message": f"{begins} It is so." if code == "drift" else pinned,
+        "command": "cwportal decide --partner … --account a1 --line 11 pin",
+    }
+    with portal.runtime.database.write() as session:
+        row = session.get_one(RunAccount, (run, "a1"))
+        row.findings, row.asks, row.plan_state, row.state = [found], False, "ready", "skipped"
+        owner = {"partner_id": MINE, "tenant": f"cw.example/{MINE}", "account_id": "a1"}
+        session.add(
+            LedgerAddition(
+                **owner,
+                cw_agreement_id=7,
+                cw_addition_id=11,
+                cw_product_id=1,
+                part_number="MBX",
+                origin="created",
+                created_at=WHEN,
+            )
+        )
+    portal.account("a1", "Alder")
+    return run
+
+
+def _offered(page: str) -> list[tuple[str, bool]]:
+    """Values of the answers about line 11, and which one is chosen."""
+    found = re.findall(r'name="answer-11" value="([^"]*)" id="[^"]+" aria-describedby="[^"]+"( checked)?', page)
+    return [(value, bool(checked)) for value, checked in found]
+
+
+def test_a_change_by_hand_is_a_table_of_three_values(portal: Portal) -> None:
+    run = _by_hand(portal, "drift")
+    page = see(portal, f"/preview/{run}")
+    assert "Changed by hand Last exported In ConnectWise now In the portal" in text(page)
+    assert "Unit price 6.50 USD 5.75 USD 6.50 USD It is so." in text(page)
+    assert "last exported 6.5." not in page
+    assert "Unit price 6.50 USD 5.75 USD" in text(see(portal, f"/preview/{run}", "viewer"))
+
+
+def test_keeping_a_value_can_be_taken_back_on_the_same_page(portal: Portal) -> None:
+    run = _by_hand(portal, "drift")
+
+    def answer(value: str) -> list[tuple[str, bool]]:
+        status, page = press(portal, "billing", f"/preview/{run}/decide", account="a1", **{"answer-11": value})
+        assert (status, "1 answer was kept" in page) == (303, True)
+        return _offered(page)
+
+    assert _offered(see(portal, f"/preview/{run}")) == [("", True), ("pin", False)]
+    assert answer("pin") == [("unpin", False), ("pin", True)]
+    assert answer("unpin") == [("", True), ("pin", False)]
+
+
+def test_giving_a_value_back_can_be_taken_back_on_the_same_page(portal: Portal) -> None:
+    run = _by_hand(portal, "pinned")
+    page = see(portal, f"/preview/{run}")
+    assert _offered(page) == [("pin", False), ("", True)]  # nobody keeps it: the portal's values are written
+    assert "Decided." in text(page)
+    _, page = press(portal, "billing", f"/preview/{run}/decide", account="a1", **{"answer-11": "pin"})
+    assert _offered(page) == [("", True), ("unpin", False)]
+
+
+def test_a_day_without_an_answer_is_not_lost(portal: Portal) -> None:
+    portal.account("a1", "Alder")
+    run = asking(portal)
+    sent = {"until-11": "2026-12-31"}
+    status, page = press(portal, "billing", f"/preview/{run}/decide", account="a1", **sent)
+    assert (status, "A last day was typed, but no answer was chosen." in page) == (422, True)
+    assert 'value="2026-12-31"' in page
+
+
+def test_all_that_wait_are_approved_from_the_status_page(portal: Portal) -> None:
+    run = preview(portal, state=RunState.HELD)
+    vanished = {**HOLD, "code": "charges_vanished", "message": "All charges are gone."}
+    for name in ("a1", "a2"):
+        planned(portal, run, name, 9, 0, state="held", plan_state="held", loudest="hold", findings=[vanished])
+    planned(portal, run, "a3", 1, 2)
+    page = see(portal, "/")
+    assert "Approve all 2" in page
+    (name,) = set(re.findall(r'name="name" value="([0-9a-f]{16})"', page))
+    _, page = press(portal, "billing", f"/preview/{run}/approve", do="waiting", everything="2", name=name)
+    assert "2 accounts were approved" in page
+    assert sorted(portal.runs()[-1].approval["accounts"]) == ["a1", "a2"]
+
+
+@pytest.mark.parametrize(
+    ("state", "planned_at", "said"),
+    [
+        ("succeeded", WHEN, "is ready. Look at it"),
+        ("failed", None, "could not be made"),
+        ("cancelled", None, "was canc"),
+    ],
+)
+def test_a_page_that_watches_a_preview_says_what_became_of_it(
+    portal: Portal, state: str, planned_at: Any, said: str
+) -> None:
+    run = preview(portal, state=RunState(state), planned_at=planned_at)
+    answer = portal.client("viewer").get(f"{PREFIX}/exports/{run}/progress")
+    assert (answer.headers["X-Export-Ended"], said in text(answer.text)) == ("yes", True)
+    assert "No change" not in answer.text
+
+
+def test_a_preview_is_never_called_an_export(portal: Portal) -> None:
+    run = preview(portal)
+    answer = portal.client("viewer").get(f"{PREFIX}/exports/{run}")
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"{PREFIX}/preview/{run}")
+    running = preview(portal, state=RunState.READING, planned_at=None)
+    _, page = press(portal, "billing", f"/exports/{running}/cancel")
+    assert f"Preview {running} stops; it writes nothing." in page
+    _, page = press(portal, "billing", f"/exports/{run}/cancel")
+    assert f"Preview {run} had ended already" in page
+    export = preview(portal, trigger="manual", state=RunState.CANCELLED, planned_at=None)
+    assert "The export was cancelled" in see(portal, f"/preview/{export}")
+
+
+def test_products_without_a_price_stand_at_the_top(portal: Portal) -> None:
+    run = preview(portal)
+    missing = {
+        **HOLD,
+        "severity": "error",
+        "code": "price_missing",
+        "message": "MBX has no retail price.",
+        "amount": None,
+    }
+    for name in ("a1", "a2"):
+        planned(portal, run, name, 0, 0, plan_state="blocked", state="failed", loudest="error", findings=[missing])
+    page = see(portal, f"/preview/{run}")
+    assert "Not billed: 1 product without a retail price" in text(page)
+    assert "MBX MBX : 2 accounts. Set the price of MBX" in text(page)
+    assert 'href="/pricing/retail?sku=MBX#sku-MBX"' in page
+
+
+def test_what_charges_without_a_price_cost_is_summed_over_accounts(portal: Portal) -> None:
+    run = preview(portal)
+    missing = {**HOLD, "severity": "error", "code": "price_missing", "message": "MBX has no retail price."}
+    for name, amount in (("a1", "12"), ("a2", "0.50")):
+        one = {**missing, "amount": amount}
+        planned(portal, run, name, 0, 0, plan_state="blocked", state="failed", loudest="error", findings=[one])
+    assert "MBX MBX : 2 accounts, 12.50 USD a month of cost. Set the price of MBX" in text(
+        see(portal, f"/preview/{run}")
+    )
+
+
+def test_a_preview_that_nobody_makes_says_so(portal: Portal) -> None:
+    for state, said in ((RunState.QUEUED, "Waiting for a worker since"), (RunState.READING, "No sign of life")):
+        run = preview(portal, state=state, planned_at=None, created_at=WHEN - timedelta(days=1))
+        for address in (f"/preview/{run}", f"/preview/{run}/progress"):
+            assert said in text(see(portal, address))
+        with portal.runtime.database.write() as session:
+            session.get_one(Run, run).state = RunState.CANCELLED

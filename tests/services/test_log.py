@@ -157,3 +157,12 @@ def test_links_lead_into_the_partners_own_connectwise_only(world: World, run: in
     assert links.company(None) is None
     assert recordlinks.of(world.runtime, PARTNER, "elsewhere/training").agreement(7) is None
     assert recordlinks.of(world.runtime, "rival", tenant).agreement(7) is None
+
+
+def test_text_is_found_whatever_its_case_in_any_alphabet(world: World) -> None:
+    number = world.agreement("alder")
+    world.source.add_account("alder", charge("ÜBER-STRAßE", 3, 2, 5))
+    world.map({"alder": number})
+    run = int(world.export()["run_id"])
+    for typed in ("über", "STRAßE", "strasse"):
+        assert {change["kind"] for change in _page(world, run, text=typed).changes.items} == {"addition", "product"}

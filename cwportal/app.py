@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from sqlalchemy import Engine
 from cwportal.commands import group
 from cwportal.commands.context import OWN_PORTAL, Progress
 from cwportal.config import Config
-from cwportal.plugin import CWPortal, open_engine
+from cwportal.plugin import CWPortal, open_engine, own_folder
 from cwportal.standalone import auth, migrate, pages
 from cwportal.standalone.source import StandaloneSource
 
@@ -26,11 +25,9 @@ def create_app(config: Mapping[str, Any] | None = None, *, broker: Callable[[Pat
     The instance folder is created with mode 700 if it is not there. Raises ConfigurationError.
     """
     settings = Config.load(config)
-    settings.instance.mkdir(mode=0o700, parents=True, exist_ok=True)
+    own_folder(settings)
     app = Flask("cwportal", instance_path=str(settings.instance), static_folder=None)
     app.config.from_mapping(config or {}, PORTAL_BRAND=settings.brand)
-    if settings.database_url is None:
-        _private(settings.instance / "cwportal.sqlite")
     engine = open_engine(settings)  # the portal is a host like any other: its engine is its own, on the same database
     auth.protect(app, engine, settings)
     CWPortal(
@@ -58,11 +55,6 @@ def create_served_app(config: Mapping[str, Any] | None = None, *, broker: Callab
     gc.collect()
     gc.freeze()
     return app
-
-
-def _private(database: Path) -> None:
-    """An SQLite file, and what SQLite puts beside it, is readable by its owner only."""
-    os.close(os.open(database, os.O_RDWR | os.O_CREAT, 0o600))
 
 
 @dataclass(frozen=True, slots=True)

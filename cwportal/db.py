@@ -34,6 +34,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.types import TypeDecorator
 
@@ -223,6 +224,20 @@ class Database:
         """Close pooled connections (at the end, and after a fork)."""
         self.engine.dispose()
         self._durable_engine.dispose()
+
+
+_BUSY = frozenset({5, 6})
+"""SQLITE_BUSY and SQLITE_LOCKED, without what extends them."""
+_BUSY_STATES = frozenset({"40001", "40P01", "55P03", "57014"})
+"""PostgreSQL: serialisation failure, deadlock, lock not available, stopped by a time-out of the server."""
+
+
+def is_busy(error: DBAPIError) -> bool:
+    """Whether the database was only taken by others for too long, so that the same again may succeed."""
+    return (
+        getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _BUSY
+        or getattr(error.orig, "sqlstate", "") in _BUSY_STATES
+    )
 
 
 _MIGRATING = 7_406_215_001

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from flask import Flask, Response
+from flask.typing import ResponseReturnValue
 from sqlalchemy import Engine
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from cwportal.commands import group
 from cwportal.config import Config
-from cwportal.db import Database, is_migrated, make_engine, migrate
+from cwportal.db import Database, is_busy, is_migrated, make_engine, migrate
 from cwportal.errors import ConfigurationError
 from cwportal.portal import PortalSource
 from cwportal.runtime import Runtime
@@ -31,11 +32,14 @@ if TYPE_CHECKING:
 __all__ = [
     "NAME",
     "CWPortal",
+    "is_busy",
     "is_migrated",
     "is_our_table",
     "migrate",
     "open_engine",
+    "own_folder",
     "request_export",
+    "unready_page",
     "with_headers",
 ]
 
@@ -109,7 +113,7 @@ class CWPortal:
         if host is not None:
             config = replace(config, database_url=host.url.render_as_string(hide_password=False))
         elif config.database_url is None:
-            config.instance.mkdir(mode=0o700, parents=True, exist_ok=True)  # for the file that the database is
+            own_folder(config)
         with _usable_url():
             database = Database(config.url, like=host)
         app.extensions[NAME] = Runtime(
@@ -168,6 +172,19 @@ def with_headers(response: Response) -> Response:
     return pages.with_headers(response)
 
 
+def unready_page(
+    template: str, is_current: Callable[[], bool] = lambda: True
+) -> Callable[[DBAPIError], ResponseReturnValue]:
+    """An error handler for a host's own pages, as ours have it: a database that is busy, or not set up, gets the template.
+
+    The template includes `cwportal/_unready.html`, which says what to do and sends what was typed again. `is_current`: whether the host's
+    own tables are set up. Other errors go on as they are.
+    """
+    from cwportal.blueprints import unready
+
+    return unready.page(template, is_current=is_current)
+
+
 def is_our_table(name: str) -> bool:
     """Whether a table is the plugin's: for the `include_name` of a host's Alembic, which would else propose to drop it."""
     return name.startswith(_PREFIX)
@@ -193,6 +210,20 @@ def _engine_of(app: Flask, db: HostDatabase | None) -> Engine | None:
             'SQLALCHEMY_BINDS["cwportal"], or CWPORTAL_DATABASE_URL.'
         )
     return engine
+
+
+def own_folder(config: Config) -> None:
+    """Make the instance folder and, where the database is a file of our own, that file; both are their owner's only. ConfigurationError."""
+    try:
+        config.instance.mkdir(mode=0o700, parents=True, exist_ok=True)
+        database = config.instance / "cwportal.sqlite"
+        if config.database_url is None and not database.exists():
+            os.close(os.open(database, os.O_RDWR | os.O_CREAT, 0o600))  # what SQLite puts beside it gets the same mode
+    except OSError as error:
+        raise ConfigurationError(
+            f"CWPORTAL_INSTANCE is {config.instance}, and that folder cannot be used ({error.strerror}). Choose one in which the "
+            "user of this program may write, and start again."
+        ) from error
 
 
 def open_engine(config: Config) -> Engine:

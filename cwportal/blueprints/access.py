@@ -53,6 +53,8 @@ def guard(access: Access) -> ResponseReturnValue | None:
     partner_id = access.partner_of()
     if partner_id is None:
         return _sign_in()
+    if _holds_nul():
+        abort(400)
     role: Role | None = getattr(current_app.view_functions.get(request.endpoint or ""), _ROLE, None)
     if role is None or not access.may(role.value):
         abort(403)
@@ -85,6 +87,12 @@ def may(role: Role) -> bool:
     """Whether the person has the role."""
     access: Access | None = g.get("cwportal_access")
     return access is not None and access.may(role.value)
+
+
+def _holds_nul() -> bool:
+    """A character that no browser sends and PostgreSQL does not take."""
+    sent = (*request.args.items(multi=True), *request.form.items(multi=True))
+    return "\0" in request.path or any("\0" in text for pair in sent for text in pair)
 
 
 def _sign_in() -> ResponseReturnValue:

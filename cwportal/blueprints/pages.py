@@ -9,6 +9,7 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, g, send_from_directory
 from flask.typing import ResponseReturnValue
+from sqlalchemy.exc import DBAPIError
 
 from cwportal.blueprints import (
     access,
@@ -22,6 +23,7 @@ from cwportal.blueprints import (
     settings,
     steps,
     tabs,
+    unready,
     wizard,
     words,
 )
@@ -70,6 +72,7 @@ def register(
 
     parent.after_request(with_headers)
     refusals.register(parent)
+    parent.register_error_handler(DBAPIError, unready.page("cwportal/unready.html"))
     for noun in (exports, log, preview, mapping, disable, wizard):
         parent.register_blueprint(noun.blueprint())
     chosen = settings.blueprint()

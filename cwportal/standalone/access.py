@@ -43,13 +43,16 @@ def guard() -> ResponseReturnValue | None:
     """Before every view: size, signed in, the role, and for what changes something our token."""
     view = current_app.view_functions.get(request.endpoint or "")
     role: Role | str | None = getattr(view, _ROLE, None)
-    request.max_content_length = getattr(view, _LARGEST, _FORM)
+    largest: int | None = getattr(view, _LARGEST, None)
+    request.max_content_length = largest or _FORM
+    if largest is not None:
+        request.max_form_memory_size = largest  # what a file holds may come back in a field
+    if _holds_nul():
+        abort(400)
     if role == _OPEN:
         return None
     staff = auth.person()
     if staff is None:
-        if request.method not in _SAFE:
-            return redirect(url_for("portal.sign_in"), 303)
         return auth.unauthorized()
     if role is None or not auth.may(role):
         abort(403)
@@ -57,6 +60,12 @@ def guard() -> ResponseReturnValue | None:
         abort(400)
     g.portal_staff = staff
     return None
+
+
+def _holds_nul() -> bool:
+    """A character that no browser sends and PostgreSQL does not take."""
+    sent = (*request.args.items(multi=True), *request.form.items(multi=True))
+    return "\0" in request.path or any("\0" in text for pair in sent for text in pair)
 
 
 def first_a_password() -> ResponseReturnValue | None:

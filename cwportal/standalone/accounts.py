@@ -11,7 +11,7 @@ from sqlalchemy import Engine, func, select
 
 from cwportal.portal import Partner, User
 from cwportal.standalone import prices
-from cwportal.standalone.source import READ_ONLY
+from cwportal.standalone.source import reader
 from cwportal.standalone.tables import AccountRow, AccountUserRow, ChargeRow, PartnerRow, ProductRow
 from cwportal.standalone.usage import DIGITS
 from cwportal.vocabulary import AccountStatus
@@ -163,4 +163,4 @@ def _sum(charges: Iterable[tuple[str, Decimal, Decimal, Decimal | None]]) -> Sum
 
 
 def _reading(engine: Engine) -> Any:
-    return engine.execution_options(**READ_ONLY).connect()
+    return reader(engine).connect()

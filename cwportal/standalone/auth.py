@@ -10,11 +10,12 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from flask import Flask, current_app, request, session
+from flask import Flask, current_app, flash, redirect, request, session, url_for
 from flask.sessions import SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, current_user, login_user, logout_user  # type: ignore[import-untyped]
 from sqlalchemy import Engine
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from cwportal.config import Config
 from cwportal.standalone import staff
@@ -64,9 +65,8 @@ def protect(app: Flask, engine: Engine, config: Config) -> None:
         app.config["SECRET_KEY_FALLBACKS"] = former
     app.session_interface = _Sessions()
     manager = LoginManager(app)
-    manager.login_view = "portal.sign_in"
-    manager.login_message = None
     manager.session_protection = None
+    manager.unauthorized_handler(_away)
 
     @manager.user_loader  # type: ignore[untyped-decorator]
     def load(email: str) -> Person | None:
@@ -118,13 +118,32 @@ def unauthorized() -> ResponseReturnValue:
 
 
 def local(target: str | None) -> str | None:
-    """The target if it is a path of this portal, else None: nobody is sent elsewhere after signing in."""
+    """The target if it is a page of this portal, else None: nobody is sent elsewhere after signing in, or to what is only for a button."""
     if not target or not target.startswith("/") or target.startswith(("//", "/\\")):
         return None
     if any(ord(letter) < _UNSEEN for letter in target) or "\\" in target:
         return None
     parts = urlsplit(target)
-    return None if parts.scheme or parts.netloc else target
+    return None if parts.scheme or parts.netloc or not _is_page(parts.path) else target
+
+
+def _is_page(path: str) -> bool:
+    """Whether something answers there when it is opened; what is nowhere says so itself."""
+    try:
+        current_app.url_map.bind("").match(path.removeprefix(request.script_root), method="GET")
+    except MethodNotAllowed:
+        return False
+    except HTTPException:
+        return True
+    return True
+
+
+def _away() -> ResponseReturnValue:
+    """To signing in, and back here afterwards."""
+    if request.method not in {"GET", "HEAD"}:
+        flash("Nothing was changed: your session had ended. Sign in and do it again.", "warn")
+    here = request.full_path if request.query_string else request.path
+    return redirect(url_for("portal.sign_in", next=request.script_root + here))
 
 
 def _keys(config: Config) -> list[str]:

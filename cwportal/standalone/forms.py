@@ -22,6 +22,8 @@ DUTIES = {
     Role.ADMIN: "also connects ConnectWise, changes settings, manages staff and imports data",
 }
 _LONGEST = staff.LONGEST_PASSWORD
+_TOKEN = 10 * 366 * 86_400
+"""Seconds. Longer than any session; None would be Flask-WTF's own limit, an hour."""
 _LENGTH = f"Use {staff.SHORTEST_PASSWORD} to {_LONGEST} characters."
 _PASSWORD_RULE = Length(staff.SHORTEST_PASSWORD, _LONGEST, _LENGTH)
 
@@ -31,7 +33,7 @@ class Press(FlaskForm):  # type: ignore[misc]  # flask_wtf has no types
 
     class Meta(FlaskForm.Meta):  # type: ignore[misc]
         csrf = True
-        csrf_time_limit = None
+        csrf_time_limit = _TOKEN
 
 
 class SignIn(Press):

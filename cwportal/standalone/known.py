@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Engine, func, select
 
 from cwportal.standalone.problems import Problems, quoted
-from cwportal.standalone.source import READ_ONLY
+from cwportal.standalone.source import reader
 from cwportal.standalone.tables import AccountRow, AccountUserRow, ChargeRow, PartnerRow, ProductRow
 
 
@@ -17,7 +17,7 @@ class Known:
     """
 
     def __init__(self, engine: Engine, *, only: str | None = None) -> None:
-        self._engine = engine.execution_options(**READ_ONLY)
+        self._engine = reader(engine)
         self.only = only
         self.unreadable: set[str] = set()
         self._stored: dict[str, set[str]] = {}

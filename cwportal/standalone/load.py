@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from cwportal.errors import BadFile, CWPortalError, UsageError
+from cwportal.plugin import is_busy
 from cwportal.standalone.check import Progress, check_file
 from cwportal.standalone.columns import FILES
 from cwportal.standalone.known import Known
@@ -22,10 +23,14 @@ from cwportal.standalone.write import write
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """What was loaded: rows per kind of file that was present. `ignored` are other CSV files beside them."""
+    """What was loaded: rows per kind of file that was present. `ignored` are other CSV files beside them. `repriced` and `unpriced`: how
+    many retail prices are others than before, and how many are no longer there.
+    """
 
     rows: dict[str, int]
     ignored: tuple[str, ...] = ()
+    repriced: int = 0
+    unpriced: int = 0
 
 
 def load(
@@ -65,17 +70,22 @@ def load(
         problems.raise_if_any()
         try:
             with engine.begin() as connection:
-                write(connection, spools, partners, report, actor=actor, now=int(time.time()))
+                made = write(connection, spools, partners, report, actor=actor, now=int(time.time()))
         except IntegrityError as error:
             raise UsageError(
                 "The portal's data were changed by somebody else while the files were checked, and the files do not "
                 "fit them any more. Nothing was loaded; load again to see what does not fit."
             ) from error
         except OperationalError as error:
-            raise CWPortalError(f"The database could not be written, nothing was loaded: {error.orig}") from error
+            again = ". Something else is being written; try again in a minute" if is_busy(error) else ""
+            raise CWPortalError(
+                f"The database could not be written, nothing was loaded: {error.orig}{again}."
+            ) from error
     ours = {spec.file for spec in FILES}
     ignored = sorted(path.name for path in directory.glob("*.csv") if path.name not in ours)
-    return LoadReport({kind: spool.rows for kind, spool in spools.items()}, tuple(ignored))
+    unpriced = sum(one.after is None for one in made)
+    rows = {kind: spool.rows for kind, spool in spools.items()}
+    return LoadReport(rows, tuple(ignored), sum(one.before is not None for one in made) - unpriced, unpriced)
 
 
 def _files(directory: Path) -> dict[str, Path]:

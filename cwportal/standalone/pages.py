@@ -7,12 +7,11 @@ import time
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Engine
-from werkzeug.exceptions import HTTPException
 
 from cwportal.plugin import with_headers
-from cwportal.standalone import access, attempts, auth, shown, staff
+from cwportal.standalone import access, attempts, auth, refusals, shown, staff
 from cwportal.standalone.forms import ROLES, Press, SignIn
-from cwportal.standalone.views import accounts, imports, password, pricing
+from cwportal.standalone.views import accounts, imports, password, pricefile, pricing
 from cwportal.standalone.views import staff as staff_views
 from cwportal.vocabulary import Role
 
@@ -27,19 +26,6 @@ _BAR = (
     ("Staff", "portal.staff_list", ("portal.staff",), Role.ADMIN),
 )
 """Label, where it leads, what the endpoints of its pages begin with, and who sees it."""
-_REFUSALS = {
-    400: (
-        "Nothing was changed",
-        "The page was open too long, or something in it was not ours. Load it again and repeat.",
-    ),
-    403: (
-        "This is not open to you",
-        "Your role does not include it. An administrator of your company can change that.",
-    ),
-    404: ("There is no such page", "It may have been removed, or the address has a slip."),
-    405: ("There is no such page", "This address is only for a button. Start from the bar above."),
-    413: ("This is too large", "Nothing was changed. Split the file into smaller ones, or ask the portal's operator."),
-}
 
 
 def blueprint(engine: Engine) -> Blueprint:
@@ -49,11 +35,8 @@ def blueprint(engine: Engine) -> Blueprint:
     portal.before_request(access.guard)
     portal.after_request(with_headers)
     portal.app_context_processor(_known)
-    for code in _REFUSALS:
-        portal.register_error_handler(code, _refused)
-    for code in (404, 405):  # also where no blueprint is asked
-        portal.app_errorhandler(code)(_nowhere)
-    for noun in (accounts, pricing, staff_views, password, imports):
+    refusals.register(portal, engine)
+    for noun in (accounts, pricing, pricefile, staff_views, password, imports):
         noun.register(portal, engine)
 
     @portal.get("/")
@@ -120,17 +103,3 @@ def _form(form: SignIn, trouble: str | None, code: int) -> Response:
     if code == 429:
         response.headers["Retry-After"] = str(attempts.WINDOW)
     return response
-
-
-def _refused(error: HTTPException) -> ResponseReturnValue:
-    code = error.code or 500
-    title, sentence = _REFUSALS[code]
-    return render_template("portal/refused.html", title=title, sentence=sentence), code
-
-
-def _nowhere(error: HTTPException) -> ResponseReturnValue:
-    """No page of anybody's stands at this address."""
-    page, code = _REFUSALS[error.code or 404], error.code or 404
-    headers = {"Allow": ", ".join(error.valid_methods or ())} if hasattr(error, "valid_methods") else {}
-    response = Response(render_template("portal/refused.html", title=page[0], sentence=page[1]), code, headers)
-    return with_headers(response)

@@ -1,12 +1,11 @@
-"""Retail prices as a file: the columns of prices.csv (partner_id,sku,unit_price)."""
+"""Retail prices as a file: the columns of prices.csv (partner_id,sku,unit_price). Nothing is saved here."""
 
 from __future__ import annotations
 
 import csv
 import io
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,29 +13,15 @@ from tempfile import TemporaryDirectory
 from sqlalchemy import Engine
 from werkzeug.datastructures import FileStorage
 
-from cwportal.standalone import columns, prices
+from cwportal.standalone import columns
 from cwportal.standalone.check import check_file
 from cwportal.standalone.known import Known
 from cwportal.standalone.problems import Problems
-from cwportal.standalone.serial import lock
 from cwportal.standalone.spool import Spool
 
 _FORMULA = ("=", "+", "-", "@")
 """What spreadsheets would act on: such a cell gets an apostrophe in front, which is taken off again when it is read.
 So does one that has apostrophes before it already, or "'-x" would come back as "-x", which is another SKU."""
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """`rows` of the file, and what they changed."""
-
-    rows: int
-    made: Sequence[prices.Change]
-
-    @property
-    def long(self) -> list[str]:
-        """SKUs whose new price has more decimals than are exported."""
-        return [one.sku for one in self.made if one.after is not None and prices.is_long(one.after)]
 
 
 def written(partner_id: str, listed: Sequence[tuple[str, Decimal]]) -> str:
@@ -49,8 +34,8 @@ def written(partner_id: str, listed: Sequence[tuple[str, Decimal]]) -> str:
     return "\ufeff" + text.getvalue()
 
 
-def load(engine: Engine, partner_id: str, file: FileStorage, *, actor: str) -> Loaded:
-    """Set the prices of the file, all or none; SKUs that it does not name keep theirs. BadFile with what is wrong, by line."""
+def read(engine: Engine, partner_id: str, file: FileStorage) -> dict[str, Decimal]:
+    """The prices of the file by SKU. BadFile with what is wrong, by line."""
     problems = Problems()
     with TemporaryDirectory(prefix="cwportal-prices-") as folder:
         path = Path(folder, columns.PRICES.file)
@@ -65,11 +50,7 @@ def load(engine: Engine, partner_id: str, file: FileStorage, *, actor: str) -> L
                 progress=lambda *_: None,
             )
             problems.raise_if_any()
-            given = {str(row[1]): Decimal(str(row[2])) for batch in spool.batches() for row in batch}
-    with engine.begin() as connection:
-        lock(connection)
-        made = prices.put(connection, partner_id, given, actor=actor, now=int(time.time()))
-    return Loaded(len(given), made)
+            return {str(row[1]): Decimal(str(row[2])) for batch in spool.batches() for row in batch}
 
 
 def _spec() -> columns.FileSpec:

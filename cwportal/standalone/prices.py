@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, func, insert, select
+from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select
 
 from cwportal.standalone.columns import amount
 from cwportal.standalone.serial import lock
-from cwportal.standalone.source import READ_ONLY
+from cwportal.standalone.source import reader
 from cwportal.standalone.tables import PriceChangeRow, PriceRow, ProductRow, UsageRow
 
 DECIMALS = 4
 """What is exported; more would be rounded, and nobody would see where the difference comes from."""
+_SKUS_PER_QUERY = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def lines(engine: Engine, partner_id: str) -> list[Line]:
         .order_by(ProductRow.sku)
     )
     nothing = Decimal(0)
-    with engine.execution_options(**READ_ONLY).connect() as connection:
+    with reader(engine).connect() as connection:
         return [
             Line(*row[:4], row[4] or 0, row[5] or 0, row[6] or nothing, row[7] or nothing)
             for row in connection.execute(query)
@@ -116,32 +117,48 @@ def lines(engine: Engine, partner_id: str) -> list[Line]:
 def listed(engine: Engine, partner_id: str) -> list[tuple[str, Decimal]]:
     """(SKU, price) of every price there is, by SKU."""
     query = select(PriceRow.sku, PriceRow.unit_price).where(PriceRow.partner_id == partner_id).order_by(PriceRow.sku)
-    with engine.execution_options(**READ_ONLY).connect() as connection:
+    with reader(engine).connect() as connection:
         return [(sku, price) for sku, price in connection.execute(query)]
 
 
 def last_changes(engine: Engine, partner_id: str, skus: Iterable[str]) -> dict[str, Change]:
     """The newest change of each of these SKUs."""
-    newest = (
-        select(func.max(PriceChangeRow.id))
-        .where(PriceChangeRow.partner_id == partner_id, PriceChangeRow.sku.in_(list(skus)))
-        .group_by(PriceChangeRow.sku)
-    )
-    query = _changes().where(PriceChangeRow.id.in_(newest))
-    with engine.execution_options(**READ_ONLY).connect() as connection:
-        return {row.sku: Change(*row) for row in connection.execute(query)}
+    found: dict[str, Change] = {}
+    with reader(engine).connect() as connection:
+        for some in _parts(list(skus)):
+            newest = (
+                select(func.max(PriceChangeRow.id))
+                .where(PriceChangeRow.partner_id == partner_id, PriceChangeRow.sku.in_(some))
+                .group_by(PriceChangeRow.sku)
+            )
+            query = _changes().where(PriceChangeRow.id.in_(newest))
+            found |= {row.sku: Change(*row) for row in connection.execute(query)}
+    return found
+
+
+def former(engine: Engine, partner_id: str, skus: Sequence[str]) -> dict[str, set[Decimal]]:
+    """Prices that these SKUs had once and somebody changed or removed, as the history has them."""
+    found: dict[str, set[Decimal]] = {}
+    with reader(engine).connect() as connection:
+        for some in _parts(skus):
+            columns = select(PriceChangeRow.sku, PriceChangeRow.before).distinct()
+            query = columns.where(PriceChangeRow.partner_id == partner_id, PriceChangeRow.sku.in_(some))
+            for sku, price in connection.execute(query):
+                if price is not None:
+                    found.setdefault(sku, set()).add(price)
+    return found
 
 
 def count_changes(engine: Engine, partner_id: str, sku: str = "") -> int:
     """How many changes the history has, of one SKU or of all."""
-    with engine.execution_options(**READ_ONLY).connect() as connection:
+    with reader(engine).connect() as connection:
         return connection.scalar(select(func.count()).where(*_of(partner_id, sku))) or 0
 
 
 def changes(engine: Engine, partner_id: str, sku: str, first: int, most: int) -> Sequence[Change]:
     """The history, newest first, from the `first`th on (counted from 0)."""
     query = _changes().where(*_of(partner_id, sku)).order_by(PriceChangeRow.id.desc()).offset(first).limit(most)
-    with engine.execution_options(**READ_ONLY).connect() as connection:
+    with reader(engine).connect() as connection:
         return [Change(*row) for row in connection.execute(query)]
 
 
@@ -164,14 +181,6 @@ def save(engine: Engine, partner_id: str, edits: Sequence[Edit], *, actor: str, 
     return made
 
 
-def put(connection: Connection, partner_id: str, given: Mapping[str, Decimal], *, actor: str, now: int) -> list[Change]:
-    """Set these prices within the caller's transaction; SKUs that are not among them keep theirs. What was changed."""
-    stored = of_partner(connection, partner_id)
-    made = [Change(sku, now, actor, stored.get(sku), price) for sku, price in given.items() if stored.get(sku) != price]
-    _write(connection, partner_id, made)
-    return made
-
-
 def of_partner(connection: Connection, partner_id: str) -> dict[str, Decimal]:
     """Every price by SKU."""
     query = select(PriceRow.sku, PriceRow.unit_price).where(PriceRow.partner_id == partner_id)
@@ -179,8 +188,9 @@ def of_partner(connection: Connection, partner_id: str) -> dict[str, Decimal]:
 
 
 def _write(connection: Connection, partner_id: str, made: Sequence[Change]) -> None:
-    for change in made:
-        connection.execute(delete(PriceRow).where(PriceRow.partner_id == partner_id, PriceRow.sku == change.sku))
+    gone = delete(PriceRow).where(PriceRow.partner_id == partner_id, PriceRow.sku == bindparam("gone"))
+    if made:
+        connection.execute(gone, [{"gone": one.sku} for one in made])
     rows = [
         {"partner_id": partner_id, "sku": one.sku, "unit_price": one.after} for one in made if one.after is not None
     ]
@@ -216,3 +226,8 @@ def _changes() -> Any:
 def _of(partner_id: str, sku: str) -> list[Any]:
     found = [PriceChangeRow.partner_id == partner_id]
     return [*found, PriceChangeRow.sku == sku] if sku else found
+
+
+def _parts(skus: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(skus), _SKUS_PER_QUERY):
+        yield skus[start : start + _SKUS_PER_QUERY]

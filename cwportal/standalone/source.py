@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from itertools import islice
 
 from sqlalchemy import Connection, Engine, select
@@ -18,21 +19,30 @@ ACCOUNTS_PER_READ = 100
 USERS_PER_READ = 1_000
 """Users of an account that are held in memory at once."""
 
-READ_ONLY = {"cwportal_read_only": True}
+_READ_ONLY = {"cwportal_read_only": True}
 """Execution option of a connection that only reads: the engine need not take the write lock of SQLite for it."""
+_ONE_MOMENT = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
 _ADDRESS = tuple(Address.__dataclass_fields__)
+
+
+def reader(engine: Engine) -> Engine:
+    """The engine for reading only: all queries of one connection see the database as it was at the first, on SQLite as on PostgreSQL."""
+    if engine.dialect.name == "postgresql":
+        return engine.execution_options(**_READ_ONLY, **_ONE_MOMENT)
+    return engine.execution_options(**_READ_ONLY)
 
 
 class StandaloneSource:
     """`PortalSource` on the portal's own tables.
 
-    Reads are short: no transaction stays open while the caller works through a stream. If the partner's data are
-    loaded anew between two reads of one stream, the stream raises SourceIncomplete instead of mixing old and new.
+    Reads are short: no transaction stays open while the caller works through a stream, and yet what a stream gives is of one moment.
+    Retail prices are read once, at its beginning. If the partner's data are loaded anew between two of its reads, it raises
+    SourceIncomplete instead of mixing old and new.
     """
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine.execution_options(**READ_ONLY)
+        self._engine = reader(engine)
 
     def partner(self, partner_id: str) -> Partner:
         """The partner, or UnknownPartner."""
@@ -64,23 +74,21 @@ class StandaloneSource:
     def charges(self, partner_id: str, account_ids: Iterable[str]) -> Iterator[tuple[str, Sequence[Charge]]]:
         """Stream (account id, charges in the file's order), once per account asked, in the order asked.
 
-        Holds the charges of `ACCOUNTS_PER_READ` accounts at a time. Raises UnknownPartner, and SourceIncomplete for
-        an account that does not exist or when the partner's data change under the stream.
+        Holds the charges of `ACCOUNTS_PER_READ` accounts at a time. A retail price that is saved meanwhile counts for none of them.
+        Raises UnknownPartner, and SourceIncomplete for an account that does not exist or when the partner's data are loaded anew under
+        the stream.
         """
         asked = iter(account_ids)
-        revision: int | None = None
+        with self._engine.connect() as connection:
+            revision, retail = _revision(connection, partner_id), _retail(connection, partner_id)
         while batch := list(islice(asked, ACCOUNTS_PER_READ)):
             with self._engine.connect() as connection:
                 current = _revision(connection, partner_id)
-                found = _charges(connection, partner_id, batch)
-                after = _revision(connection, partner_id)
-            if current != after or (revision is not None and revision != current):
+                found = _charges(connection, partner_id, batch, retail) if current == revision else {}
+            if current != revision:
                 raise _changed(partner_id)
-            revision = current
             for account_id in batch:
                 yield account_id, found[account_id]
-        if revision is None:
-            self.partner(partner_id)
 
     def users(self, partner_id: str, account_id: str) -> Iterator[User]:
         """Stream the users of one account by e-mail address; SourceIncomplete if there is no such account.
@@ -103,10 +111,9 @@ class StandaloneSource:
         part = query
         while True:
             with self._engine.connect() as connection:
-                before = _revision(connection, partner_id)
+                current = _revision(connection, partner_id)
                 found = connection.execute(part).all()
-                after = _revision(connection, partner_id)
-            if not revision == before == after:
+            if current != revision:
                 raise _changed(partner_id)
             for email, display_name, status, services in found:
                 yield User(email, display_name, status, tuple(services.split(";")) if services else ())
@@ -157,10 +164,15 @@ def _require(connection: Connection, partner_id: str, account_ids: Sequence[str]
         )
 
 
-def _charges(connection: Connection, partner_id: str, account_ids: Sequence[str]) -> dict[str, list[Charge]]:
-    _require(connection, partner_id, account_ids)
+def _retail(connection: Connection, partner_id: str) -> dict[str, Decimal]:
     listed = select(PriceRow.sku, PriceRow.unit_price).where(PriceRow.partner_id == partner_id)
-    prices = dict(connection.execute(listed).all())
+    return dict(connection.execute(listed).all())
+
+
+def _charges(
+    connection: Connection, partner_id: str, account_ids: Sequence[str], retail: Mapping[str, Decimal]
+) -> dict[str, list[Charge]]:
+    _require(connection, partner_id, account_ids)
     charge = ChargeRow
     query = (
         select(charge.account_id, charge.sku, charge.quantity, charge.unit_cost, charge.unit_price)
@@ -169,6 +181,6 @@ def _charges(connection: Connection, partner_id: str, account_ids: Sequence[str]
     )
     found: dict[str, list[Charge]] = {account_id: [] for account_id in account_ids}
     for account_id, sku, quantity, unit_cost, unit_price in connection.execute(query):
-        price = prices.get(sku) if unit_price is None else unit_price
+        price = retail.get(sku) if unit_price is None else unit_price
         found[account_id].append(Charge(sku, quantity, unit_cost, price))
     return found

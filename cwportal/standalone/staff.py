@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from cwportal.errors import UnknownPartner, UsageError
-from cwportal.standalone.source import READ_ONLY
+from cwportal.standalone.source import reader
 from cwportal.standalone.tables import PartnerRow, StaffRow
 from cwportal.vocabulary import Role
 
@@ -73,7 +73,7 @@ def add_staff(
 def verify(engine: Engine, email: str, password: str) -> Staff | None:
     """Who signs in with these, or None; it takes as long for an unknown address as for a wrong password."""
     query = _people(StaffRow.password_hash).where(StaffRow.email == email.strip().lower())
-    with engine.execution_options(**READ_ONLY).connect() as connection:
+    with reader(engine).connect() as connection:
         row = connection.execute(query).one_or_none()
     if len(password) > LONGEST_PASSWORD:
         return None
@@ -85,7 +85,7 @@ def verify(engine: Engine, email: str, password: str) -> Staff | None:
 
 def find(engine: Engine, email: str) -> Staff | None:
     """Whose login it is."""
-    with engine.execution_options(**READ_ONLY).connect() as connection:
+    with reader(engine).connect() as connection:
         row = connection.execute(_people().where(StaffRow.email == email)).one_or_none()
     return None if row is None else _staff(row)
 
@@ -93,14 +93,14 @@ def find(engine: Engine, email: str) -> Staff | None:
 def of_partner(engine: Engine, partner_id: str) -> Sequence[Staff]:
     """Everybody of the partner by e-mail address."""
     query = _people().where(StaffRow.partner_id == partner_id).order_by(StaffRow.email)
-    with engine.execution_options(**READ_ONLY).connect() as connection:
+    with reader(engine).connect() as connection:
         return [_staff(row) for row in connection.execute(query)]
 
 
 def one(engine: Engine, partner_id: str, staff_id: int) -> Staff | None:
     """Somebody of the partner."""
     query = _people().where(StaffRow.partner_id == partner_id, StaffRow.id == staff_id)
-    with engine.execution_options(**READ_ONLY).connect() as connection:
+    with reader(engine).connect() as connection:
         row = connection.execute(query).one_or_none()
     return None if row is None else _staff(row)
 

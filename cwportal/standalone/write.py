@@ -42,8 +42,8 @@ def write(
     *,
     actor: str,
     now: int,
-) -> None:
-    """Replace what the files hold, within the caller's transaction; `actor` changed the prices among it.
+) -> list[prices.Change]:
+    """Replace what the files hold, within the caller's transaction; `actor` changed the prices among it, which are returned.
 
     `spools` has one entry per kind of file that was present, `partners` the partners named in each.
     """
@@ -61,16 +61,20 @@ def write(
     for kind, spec in specs.items():
         if kind not in _MERGED:
             _insert(connection, spec, spools[kind], progress)
+    made: list[prices.Change] = []
     for partner_id, before in former.items():
-        _remember(connection, partner_id, before, actor=actor, now=now)
+        made += _remember(connection, partner_id, before, actor=actor, now=now)
     if "charges" in specs:
         usage.renew(connection, partners["charges"])
     touched = sorted(set().union(*partners.values()))
     for some in _parts(touched):
         connection.execute(update(PartnerRow).where(PartnerRow.id.in_(some)).values(revision=PartnerRow.revision + 1))
+    return made
 
 
-def _remember(connection: Connection, partner_id: str, before: Mapping[str, Decimal], *, actor: str, now: int) -> None:
+def _remember(
+    connection: Connection, partner_id: str, before: Mapping[str, Decimal], *, actor: str, now: int
+) -> list[prices.Change]:
     after = prices.of_partner(connection, partner_id)
     made = [
         prices.Change(sku, now, actor, before.get(sku), after.get(sku))
@@ -78,6 +82,7 @@ def _remember(connection: Connection, partner_id: str, before: Mapping[str, Deci
         if before.get(sku) != after.get(sku)
     ]
     prices.remember(connection, partner_id, made)
+    return made
 
 
 def _insert(connection: Connection, spec: FileSpec, spool: Spool, progress: Progress) -> None:

@@ -52,6 +52,7 @@ ROUTES = {
     "POST cwportal.wizard.credentials": ("/connect/credentials", {}, 403, 403, 303, 403),
     "POST cwportal.wizard.finish": ("/connect/finish", {}, 403, 403, 303, 403),
     "GET cwportal.disable.page": ("/disable", None, 403, 403, 200, 403),
+    "GET cwportal.disable.csv": ("/disable/lines.csv", None, 403, 403, 200, 403),
     "POST cwportal.disable.page": ("/disable", {}, 403, 403, 422, 403),
 }
 CHANGING = [name for name in ROUTES if name.startswith("POST ")]

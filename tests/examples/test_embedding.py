@@ -82,6 +82,7 @@ def test_the_smallest_portal_of_the_page(tmp_path: Path, sandbox_site: Sandbox) 
     assert done.returncode == 0, done.stdout + done.stderr
     assert [row[0] for row in host.lines()] == [5, 12]
     assert stat.S_IMODE((tmp_path / "instance").stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "instance" / "cwportal.sqlite").stat().st_mode) == 0o600
 
 
 def test_the_policy_of_the_page_is_the_one_that_is_sent(app: Flask) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from flask import Flask, url_for
+from itsdangerous import TimestampSigner
 
-from tests.blueprints.portal import Portal
+from tests.blueprints.portal import MINE, PREFIX, Portal
 from tests.standalone.data import rows
 from tests.standalone.portal import id_of, post, put, token
 
@@ -22,6 +25,7 @@ ROUTES = {
     ("retail_save", "POST"): ("/pricing/retail", 403, 303, 303, 303),
     ("retail_csv", "GET"): ("/pricing/retail.csv", 200, 200, 200, 200),
     ("retail_upload", "POST"): ("/pricing/retail/upload", 403, 400, 400, 400),
+    ("retail_upload_save", "POST"): ("/pricing/retail/upload/save", 403, 400, 400, 400),
     ("retail_history", "GET"): ("/pricing/retail/history", 200, 200, 200, 200),
     ("staff_list", "GET"): ("/staff", 403, 403, 200, 403),
     ("staff_add", "GET"): ("/staff/add", 403, 403, 200, 403),
@@ -144,3 +148,26 @@ def test_nasty_names_are_harmless(portal: Portal, tmp_path_factory: pytest.TempP
         if not path.endswith(".csv"):
             assert "<script>alert" not in answer.text
             assert "<img" not in answer.text
+
+
+def test_a_character_that_postgresql_does_not_take_is_no_error_of_ours(portal_on_both: Portal) -> None:
+    client, stranger = portal_on_both.client("admin"), portal_on_both.client(None)
+    for path in ("/accounts/%00", "/pricing/retail/history?sku=%00", f"{PREFIX}/exports/1?page=%00"):
+        assert client.get(path).status_code == 400, path
+    sent = {"email": "a\0@b.example", "password": "long enough", "csrf_token": token(stranger, "/sign-in")}
+    assert stranger.post("/sign-in", data=sent).status_code == 400
+    assert post(client, f"{PREFIX}/settings", {"a": "\0"}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/pricing/retail", 303), ("/staff/add", 400), (f"{PREFIX}/exports", 303)]
+)
+def test_a_page_that_was_open_all_morning_still_works(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch, path: str, status: int
+) -> None:
+    client = portal.client("admin")
+    portal.connect(MINE)
+    old, now = token(client), time.time()
+    monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda self: int(now) + 4 * 3600)
+    answer = client.post(path, data={"csrf_token": old})
+    assert (answer.status_code, "open too long" in answer.text) == (status, False)

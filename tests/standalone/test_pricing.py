@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import io
+import json
+import re
 from decimal import Decimal
+from html import unescape
+from urllib.parse import urlencode
 
 import pytest
 from sqlalchemy import Engine
+from werkzeug.test import TestResponse
 
 from cwportal.standalone import prices
 from cwportal.standalone.prices import parse
@@ -176,9 +181,22 @@ def test_the_link_of_a_missing_price_leads_to_its_row(portal: Portal, tmp_path_f
 
 def _upload(portal: Portal, content: str, who: str = "billing") -> tuple[int, str]:
     client = portal.client(who)
-    data = {"csrf_token": token(client), "file": (io.BytesIO(content.encode()), "prices.csv")}
-    answer = client.post(f"{PAGE}/upload", data=data)
+    answer = _chosen(portal, content, who)
+    if answer.status_code == 200:  # what the file would change was shown: yes
+        answer = client.post(f"{PAGE}/upload/save", data={"csrf_token": token(client), "prices": _carried(answer)})
     return answer.status_code, words(answer) if answer.status_code != 303 else words(client.get(PAGE))
+
+
+def _chosen(portal: Portal, content: str, who: str = "billing") -> TestResponse:
+    client = portal.client(who)
+    data = {"csrf_token": token(client), "file": (io.BytesIO(content.encode()), "prices.csv")}
+    return client.post(f"{PAGE}/upload", data=data)
+
+
+def _carried(answer: TestResponse) -> str:
+    found = re.search(r'name="prices" value="([^"]+)"', answer.text)
+    assert found is not None
+    return unescape(found[1])
 
 
 def test_a_file_down_and_up_again(portal_on_both: Portal) -> None:
@@ -192,6 +210,82 @@ def test_a_file_down_and_up_again(portal_on_both: Portal) -> None:
     assert _stored(portal.own.engine) == {"BKP": D(4), "MBX": D("7.75"), "PBX": D("10.123456")}
     assert _upload(portal, HEADER + "msp,REC,1\n")[0] == 303
     assert len(_stored(portal.own.engine)) == 4  # what the file does not name stays
+
+
+def test_a_file_shows_what_it_would_change_and_an_old_one_puts_no_price_back_unasked(portal_on_both: Portal) -> None:
+    portal, client = portal_on_both, portal_on_both.client("billing")
+    file = client.get(f"{PAGE}.csv").text.replace("msp,BKP,4", "msp,BKP,0.5")  # Backup is what one wants to change
+    post(portal.client("admin"), PAGE, _form(("MBX", "8", "7.50")))  # meanwhile
+    before = _stored(portal.own.engine)
+    shown = _chosen(portal, file)
+    assert shown.status_code == 200
+    assert _stored(portal.own.engine) == before
+    said = words(shown)
+    assert "Nothing is changed yet. 2 of the file's 2 prices differ" in said
+    former, new = said.split("New prices: 1")
+    assert re.search(r"Back to a former price: 1 .* MBX 1 from 8.00 to 7.50 .* admin@msp.example", former)
+    assert re.search(r"BKP 1 from 4.00 to 0.50", new)
+    sent = {"csrf_token": token(client), "prices": _carried(shown)}
+    assert client.post(f"{PAGE}/upload/save", data=sent).status_code == 303
+    assert _stored(portal.own.engine) == {"MBX": D(8), "BKP": D("0.5")}
+    assert "1 price changed, 0 as before, 1 left as it is now." in words(client.get(PAGE))
+    # With nothing else in the file it has to be ticked, and then it is done.
+    only = _chosen(portal, HEADER + "msp,MBX,7.50\n")
+    sent["prices"] = _carried(only)
+    answer = client.post(f"{PAGE}/upload/save", data=sent)
+    assert answer.status_code == 400
+    assert "you did not tick" in words(answer)
+    assert client.post(f"{PAGE}/upload/save", data={**sent, "former": "yes"}).status_code == 303
+    assert _stored(portal.own.engine)["MBX"] == D("7.50")
+
+
+def test_a_price_saved_while_one_looks_at_what_the_file_would_change(portal: Portal) -> None:
+    client = portal.client("billing")
+    sent = {"csrf_token": token(client), "prices": _carried(_chosen(portal, HEADER + "msp,MBX,9\nmsp,REC,2\n"))}
+    post(portal.client("admin"), PAGE, _form(("MBX", "8", "7.50")))
+    answer = client.post(f"{PAGE}/upload/save", data=sent)
+    assert answer.status_code == 409
+    assert "Nothing was saved: somebody else has changed prices meanwhile." in words(answer)
+    assert re.search(r"MBX 1? ?.*from 8.00 to 9.00", words(answer))
+    assert _stored(portal.own.engine) == {"MBX": D(8), "BKP": D(4)}
+    assert client.post(f"{PAGE}/upload/save", data={**sent, "prices": _carried(answer)}).status_code == 303
+    assert _stored(portal.own.engine) == {"MBX": D(9), "BKP": D(4), "REC": D(2)}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "",
+        "[]",
+        "{}",
+        "[" * 100_000,
+        '{"count":Infinity,"rows":[]}',
+        '{"count":1,"rows":[["MBX","7.50"]]}',
+        '{"count":1,"rows":[["MBX","7.50","-1"]]}',
+        '{"count":1,"rows":[["MBX","7.50","NaN"]]}',
+        '{"count":1,"rows":[["MBX","x","1"]]}',
+    ],
+)
+def test_a_form_of_a_file_that_is_not_ours(portal: Portal, rows: str) -> None:
+    before = _stored(portal.own.engine)
+    assert post(portal.client("billing"), f"{PAGE}/upload/save", {"prices": rows}).status_code == 400
+    assert _stored(portal.own.engine) == before
+
+
+def test_a_large_file_is_shown_in_part_and_comes_back_as_a_whole(
+    portal: Portal, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    skus = [f"LONG-PART-NUMBER-OF-THE-VENDOR-{number:06}" for number in range(7_000)]
+    put(portal, tmp_path_factory.mktemp("f"), products="sku,name\n" + "".join(f"{sku},Thing\n" for sku in skus))
+    shown = _chosen(portal, HEADER + "".join(f"msp,{sku},1.25\n" for sku in skus))
+    assert "6500 more are not" in words(shown)
+    assert len(json.loads(_carried(shown))["rows"]) == len(skus)
+    client = portal.client("billing")
+    sent = {"csrf_token": token(client), "prices": _carried(shown)}
+    answer = client.post(f"{PAGE}/upload/save", data=sent)  # more than Flask takes in fields by itself
+    assert len(urlencode(sent)) > portal.app.config["MAX_FORM_MEMORY_SIZE"]
+    assert answer.status_code == 303
+    assert len(_stored(portal.own.engine)) == len(skus) + 2
 
 
 def test_a_file_is_taken_as_a_whole_or_not_at_all(portal: Portal) -> None:

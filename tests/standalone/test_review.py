@@ -64,6 +64,16 @@ def test_a_file_without_rows_is_not_called_imported(portal: Portal) -> None:
     assert "Imported" not in said
 
 
+def test_an_import_says_how_many_prices_it_replaced(portal: Portal) -> None:
+    file = (io.BytesIO(b"partner_id,sku,unit_price\nmsp,MBX,9\nmsp,PBX,3\n"), "prices.csv")
+    said = words(post(portal.client("admin"), "/import", {"prices": file}, **FILE, follow_redirects=True))
+    assert "Retail prices that are others than before: 1; that are gone: 1." in said
+    file = (io.BytesIO(b"partner_id,sku,unit_price\nmsp,MBX,9\nmsp,PBX,3\n"), "prices.csv")
+    said = words(post(portal.client("admin"), "/import", {"prices": file}, **FILE, follow_redirects=True))
+    assert "Imported: 2 prices." in said
+    assert "others than before" not in said
+
+
 def test_accounts_whose_ids_differ_by_case_only_have_their_own_changes_in_the_log(
     portal: Portal, tmp_path: Path
 ) -> None:

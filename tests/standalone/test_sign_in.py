@@ -105,6 +105,8 @@ def test_somebody_who_is_no_longer_there_is_signed_out_and_a_new_role_counts_at_
     [
         (f"{PREFIX}/exports/7?page=2", True),
         ("/", True),
+        ("/pricing/retail?q=a", True),
+        ("/pricing/retail/upload", False),  # only for a button
         ("https://evil.example/", False),
         ("//evil.example/", False),
         ("/\\evil.example", False),
@@ -118,11 +120,24 @@ def test_somebody_who_is_no_longer_there_is_signed_out_and_a_new_role_counts_at_
     ],
 )
 def test_only_local_places_follow(here: Portal, target: str, kept: bool) -> None:
-    assert local(target) == (target if kept else None)
+    with here.app.test_request_context():
+        assert local(target) == (target if kept else None)
     client = here.client(None)
     sent = {"email": EMAIL, "password": PASSWORD, "csrf_token": token(client, "/sign-in")}
     answer = client.post("/sign-in", query_string={"next": target}, data=sent)
     assert answer.headers["Location"] == (target if kept else HOME)
+
+
+@pytest.mark.parametrize(
+    ("path", "back"), [("/pricing/retail", "/pricing/retail"), (f"{PREFIX}/exports/7/cancel", HOME)]
+)
+def test_a_press_after_the_session_has_ended_is_told_so_and_leads_back(here: Portal, path: str, back: str) -> None:
+    client = here.client(None)
+    away = client.post(path, data={"price": "9"}).headers["Location"]
+    page = client.get(away)
+    assert "Nothing was changed: your session had ended." in page.text
+    sent = {"email": EMAIL, "password": PASSWORD, "csrf_token": token(client, away)}
+    assert client.post(away, data=sent).headers["Location"] == back
 
 
 def test_attempts_are_limited_for_an_address_from_everywhere(portal: Portal) -> None:

@@ -5,15 +5,16 @@ from decimal import Decimal
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, update
 
 from cwportal.errors import SourceIncomplete, UnknownPartner
 from cwportal.portal import Charge, Contact, PortalSource
+from cwportal.standalone import prices
 from cwportal.standalone import source as source_module
 from cwportal.standalone.load import load
 from cwportal.standalone.source import StandaloneSource
 from cwportal.standalone.staff import add_staff
-from cwportal.standalone.tables import ExactDecimal
+from cwportal.standalone.tables import ExactDecimal, PartnerRow
 from tests.standalone.data import CHARGES, FILES, Write
 
 HEADER = CHARGES.split("\n", maxsplit=1)[0] + "\n"
@@ -110,6 +111,35 @@ def test_a_load_in_the_middle_of_a_stream_is_noticed(
     load(engine, write(charges=HEADER + "acme,a1,MBX,1,1,1\n"))
     with pytest.raises(SourceIncomplete, match="loaded anew while they were being read"):
         next(stream)
+
+
+def test_a_price_saved_in_the_middle_of_a_stream_counts_for_none_of_its_accounts(
+    engine: Engine, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(engine, write(**(FILES | {"charges": HEADER + "".join(f"acme,a{i},MBX,1,1,\n" for i in (1, 2, 3))})))
+    monkeypatch.setattr(source_module, "ACCOUNTS_PER_READ", 1)
+    stream = StandaloneSource(engine).charges("acme", ["a1", "a2", "a3"])
+    given = [next(stream)]
+    edit = prices.Edit("MBX", Decimal("7.50"), Decimal(9))
+    prices.save(engine, "acme", [edit], actor="ann", now=1)
+    given += stream
+    assert [(account, [charge.unit_price for charge in charges]) for account, charges in given] == [
+        (account, [Decimal("7.50")]) for account in ("a1", "a2", "a3")
+    ]
+    assert {charge.unit_price for _, (charge,) in StandaloneSource(engine).charges("acme", ["a1", "a2"])} == {
+        Decimal(9)
+    }
+
+
+def test_the_queries_of_one_connection_see_one_moment(engine: Engine, write: Write) -> None:
+    load(engine, write(**FILES))
+    with source_module.reader(engine).connect() as connection:
+        before = prices.of_partner(connection, "acme")
+        prices.save(engine, "acme", [prices.Edit("MBX", Decimal("7.50"), Decimal(9))], actor="ann", now=1)
+        assert prices.of_partner(connection, "acme") == before
+    with engine.begin() as connection:  # and nothing of it stays with the connection that is used again
+        assert prices.of_partner(connection, "acme")["MBX"] == Decimal(9)
+        connection.execute(update(PartnerRow).values(name="New"))
 
 
 def test_no_transaction_stays_open_between_two_accounts(engine: Engine, write: Write) -> None:

@@ -1,23 +1,21 @@
-"""Products & Pricing > Retail pricing: prices in a table, as a file, and their history."""
+"""Products & Pricing > Retail pricing: prices in a table, and their history."""
 
 from __future__ import annotations
 
 import time
 from urllib.parse import quote
 
-from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Engine
 from werkzeug.datastructures import MultiDict
 
-from cwportal.errors import BadFile, UsageError
-from cwportal.standalone import accounts, pricefile, prices, shown
-from cwportal.standalone.access import me, needs, takes
+from cwportal.standalone import accounts, prices, shown
+from cwportal.standalone.access import me, needs
 from cwportal.standalone.auth import may
 from cwportal.standalone.pricetable import Table
 from cwportal.vocabulary import Role
 
-_AS_USUAL = "They are exported with the next export."
 _ASKED = ("q", "show", "page", "sku", "go", "former")
 """What an address may ask for. Never prices: a link could put amounts into the form that nobody here has typed."""
 
@@ -56,40 +54,6 @@ def register(portal: Blueprint, engine: Engine) -> None:
         table.turn_to_errors()
         return _page(engine, table, 409 if table.conflicts else 400)
 
-    @portal.get("/pricing/retail.csv")
-    @needs(Role.VIEWER)
-    def retail_csv() -> ResponseReturnValue:
-        text = pricefile.written(me().partner_id, prices.listed(engine, me().partner_id))
-        headers = {"Content-Disposition": 'attachment; filename="prices.csv"'}
-        return Response(text, mimetype="text/csv", headers=headers)
-
-    @portal.post("/pricing/retail/upload")
-    @needs(Role.BILLING)
-    @takes(16)
-    def retail_upload() -> ResponseReturnValue:
-        file = request.files.get("file")
-        problems: list[str] = []
-        if file is None or not file.filename:
-            problems = ["No file was chosen. Choose the file prices.csv, then press Upload prices."]
-        else:
-            try:
-                loaded = pricefile.load(engine, me().partner_id, file, actor=me().email)
-            except BadFile as error:
-                problems = list(error.problems)
-            except UsageError as error:
-                problems = [str(error)]
-            else:
-                same = loaded.rows - len(loaded.made)
-                flash(f"{_prices(len(loaded.made))} changed, {same} as before. {_AS_USUAL}", "ok")
-                if loaded.long:
-                    flash(
-                        f"More than {prices.DECIMALS} decimals, which are rounded when exported: {_some(loaded.long)}.",
-                        "warn",
-                    )
-                return redirect(url_for(".retail"), 303)
-        table = Table(prices.lines(engine, me().partner_id), MultiDict())
-        return _page(engine, table, 400, problems)
-
     @portal.get("/pricing/retail/history")
     @needs(Role.VIEWER)
     def retail_history() -> ResponseReturnValue:
@@ -115,6 +79,11 @@ def anchor(sku: str) -> str:
     return "sku-" + quote(sku, safe="")
 
 
+def page(engine: Engine, problems: list[str]) -> ResponseReturnValue:
+    """The table with what is wrong with a file."""
+    return _page(engine, Table(prices.lines(engine, me().partner_id), MultiDict()), 400, problems)
+
+
 def _page(engine: Engine, table: Table, code: int = 200, problems: list[str] | None = None) -> ResponseReturnValue:
     partner_id = me().partner_id
     return render_template(
@@ -137,19 +106,20 @@ def _say(table: Table, made: list[prices.Change]) -> None:
     lines = {row.line.sku: row.line for row in table.all}
     gone = [one.sku for one in made if one.after is None and lines[one.sku].retail_accounts]
     if gone:
-        flash(f"Without a price now, although in use: {_some(gone)}. They are not billed until they have one.", "warn")
+        flash(f"Without a price now, although in use: {some(gone)}. They are not billed until they have one.", "warn")
     below = [
         one.sku
         for one in made
         if one.after is not None and (cost := lines[one.sku].list_cost) is not None and one.after < cost
     ]
     if below:
-        flash(f"Below the list cost: {_some(below)}. They are exported all the same.", "warn")
+        flash(f"Below the list cost: {some(below)}. They are exported all the same.", "warn")
 
 
 def _prices(count: int) -> str:
     return "1 price" if count == 1 else f"{count} prices"
 
 
-def _some(skus: list[str]) -> str:
+def some(skus: list[str]) -> str:
+    """The first of them, and how many more."""
     return ", ".join(skus[:5]) + (f" and {len(skus) - 5} more" if len(skus) > 5 else "")

@@ -27,6 +27,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.config.from_mapping(
         SQLALCHEMY_DATABASE_URI=os.environ.get("ADMIN_HOST_DATABASE_URL", "sqlite:///admin_host.sqlite"),
         SECRET_KEY=os.environ.get("ADMIN_HOST_SECRET_KEY") or secrets.token_hex(32),
+        WTF_CSRF_TIME_LIMIT=None,  # a form is good as long as its session, as those of the integration are
     )
     app.config.from_mapping(config or {})
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from cwportal import db
+from tests.support import compiled
 from tests.support.databases import PostgreSQL, running_postgresql
 
 
@@ -25,6 +28,21 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.write_line(f"{'':20}" + "".join(f"{write:>18}" for write in writes))
     for kind in kinds:
         terminalreporter.write_line(f"{kind:20}" + "".join(f"{hits.get((kind, write), '-'):>18}" for write in writes))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> None:
+    """Programs that tests start can be interrupted, also where a shell ran the tests in the background and so made them ignore it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compile_once() -> Iterator[None]:
+    """Engines of this process share their compiled statements: a tenth of what most tests need."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(db, "create_engine", compiled.create_engine)
+        yield
 
 
 @pytest.fixture(scope="session")

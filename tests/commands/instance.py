@@ -106,7 +106,7 @@ class Instance:
         )
 
     @staticmethod
-    def wait_until(what: Callable[[], object], seconds: float = 20.0) -> None:
+    def wait_until(what: Callable[[], object], seconds: float = 60.0) -> None:
         """Return when it is true."""
         deadline = time.monotonic() + seconds
         while not what():

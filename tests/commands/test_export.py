@@ -140,7 +140,7 @@ def test_while_a_run_is_under_way_the_second_is_told_which(msp: Instance) -> Non
         msp.wait_until(lambda: barriers.state()[0]["waiting"])
         second = msp("export", "--partner", PARTNER)
         barriers.release()
-        first.communicate(timeout=30)
+        first.communicate(timeout=60)
     assert first.returncode == 0
     assert second.code == 2
     assert second.error.startswith("Run 1 of this partner is under way (started ")
@@ -159,7 +159,7 @@ def test_ctrl_c_ends_the_run_in_order(msp: Instance) -> None:
         msp.wait_until(lambda: barriers.state()[0]["waiting"])
         process.send_signal(signal.SIGINT)
         barriers.release()
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=60)
     assert (process.returncode, err.strip()) == (130, "Stopped.")
     (run,) = msp("runs", "--partner", PARTNER, "--json").json
     assert run["finished"] is not None

@@ -40,7 +40,7 @@ def kill(process: subprocess.Popen[str]) -> None:
     """As an operator or the kernel does it."""
     with process:
         process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
 
 

@@ -211,7 +211,7 @@ def terminal(cli: Instance, *words: str, **environ: str) -> str:
                 shown += more
         except OSError:  # Linux: the other side has closed
             pass
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
     os.close(master)
     return shown.decode()
 

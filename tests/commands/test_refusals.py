@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import sqlite3
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -99,7 +99,7 @@ def role_without(right: str, level: str) -> dict[str, list[str]]:
     return {name: [one for one in levels if (name, one) != (right, level)] for name, levels in EXPORT_ROLE.items()}
 
 
-def member(cli: Instance, rights: dict[str, list[str]]) -> dict[str, str]:
+def member(cli: Instance, rights: Mapping[str, object]) -> dict[str, str]:
     """A member with these rights; its public key as an option."""
     keys = {"public_key": "LimitedPublic", "private_key": EXPORT_KEYS[1]}
     cli.sandbox.seed({"members": [{"identifier": "limited", "rights": rights, **keys}]})
@@ -111,6 +111,29 @@ def test_without_a_right_that_everything_needs_there_is_no_connection(loaded: In
     result = connect(loaded, **member(loaded, role_without(right, "inquire")))
     assert result.code == 1
     assert f"{right.rpartition(' > ')[2]} > Inquire" in result.error
+
+
+def test_level_my_is_refused_where_everything_has_to_be_seen_and_told_elsewhere(loaded: Instance) -> None:
+    every: dict[str, dict[str, str]] = {name: dict.fromkeys(levels, "All") for name, levels in EXPORT_ROLE.items()}
+
+    def role(area: str) -> dict[str, dict[str, str]]:
+        return every | {area: {**every.get(area, {}), "inquire": "My"}}
+
+    refused = connect(loaded, **member(loaded, role("Finance > Agreements")))
+    assert refused.code == 1
+    assert "gives the right Finance > Agreements > Inquire for its own records only (My)" in refused.error
+    options = member(loaded, role("System > Table Setup"))
+    words = ["--public-key", options["public-key"], "--site", loaded.sandbox.url, "--company-id", "training"]
+    connected = loaded("connect", "--partner", PARTNER, *words)
+    assert connected.code == 0
+    assert "Warning: the right System > Table Setup > Inquire is at level My" in connected.err
+    member(loaded, role("Finance > Agreements"))
+    checked = loaded("check", "--partner", PARTNER, "--json")
+    assert checked.code == 1
+    assert "the right Finance > Agreements > Inquire is at level My, not All." in checked.err
+    told = {(r["function"], r["level"]): (r["state"], r["granted"]) for r in checked.json["rights"]}
+    assert (told["Agreements", "Inquire"], told["Agreements", "Add"]) == (("has", "My"), ("has", "All"))
+    assert "has (My)" in loaded("check", "--partner", PARTNER).out
 
 
 def test_another_missing_right_is_told_by_connect_check_and_export(loaded: Instance) -> None:

@@ -26,7 +26,7 @@ def test_faults_and_variants_from_the_command_line() -> None:
                 variant = json.load(answer)
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)
     assert (rule["kind"], rule["times"], rule["skip"]) == ("error_after", 2, 1)
     assert variant["round_money"] == 2
 
@@ -35,6 +35,6 @@ def test_faults_and_variants_from_the_command_line() -> None:
     "options", [["--fault", "nonsense:POST:additions"], ["--fault", "latency"], ["--variant", "colour=red"]]
 )
 def test_what_it_does_not_understand(options: list[str]) -> None:
-    done = subprocess.run([*COMMAND, *options], capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run([*COMMAND, *options], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert "does not understand" in done.stderr

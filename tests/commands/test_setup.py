@@ -301,7 +301,7 @@ def test_the_simulator_as_a_command(cli: Instance) -> None:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("ConnectWise sandbox: http://127.0.0.1:")
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
     assert process.returncode in {0, 130}
     taken = cli("sandbox", "--port", cli.sandbox.site.rpartition(":")[2])
     assert taken.code == 2

@@ -22,8 +22,8 @@ FAULTS: list[tuple[str, dict[str, Any], type[errors.ConnectWiseError] | None, in
     ("error_after", {}, errors.ServerFailed, 1),
     ("close_before", {}, errors.Interrupted, 0),
     ("close_after", {}, errors.Interrupted, 1),
-    ("hang_before", {"seconds": 0.5}, errors.TimedOut, 0),
-    ("hang_after", {"seconds": 0.5}, errors.TimedOut, 1),
+    ("hang_before", {"seconds": 30}, errors.TimedOut, 0),
+    ("hang_after", {"seconds": 30}, errors.TimedOut, 1),
     ("truncated", {}, errors.Interrupted, 1),
     ("html_page", {}, errors.NotJson, 0),
     ("html_page", {"done": True}, errors.NotJson, 1),
@@ -39,7 +39,7 @@ def test_one_create_never_makes_two(
     fresh: World, kind: str, options: dict[str, Any], expected: type[errors.ConnectWiseError] | None, written: int
 ) -> None:
     number, product = fresh.agreement(), fresh.product("FAULTY")
-    transport = fresh.connect(timeout=0.3)
+    transport = fresh.connect(timeout=1.0)
     fresh.fault(kind, **options)
     if expected is None:
         Writer(transport).create_addition(number, addition(product))
@@ -55,9 +55,9 @@ def test_one_create_never_makes_two(
 )
 def test_a_read_survives_three_faults(fresh: World, kind: str) -> None:
     number = fresh.agreement(5)
-    fault = {"kind": kind, "match": {"method": "GET", "path": "additions"}, "times": 3, "seconds": 0.5}
+    fault = {"kind": kind, "match": {"method": "GET", "path": "additions"}, "times": 3, "seconds": 30}
     fresh.sandbox.engine.faults.put({"rules": [{**fault, "retry_after": 1}]})
-    assert len(Reader(fresh.connect(timeout=0.3)).additions(number)) == 5
+    assert len(Reader(fresh.connect(timeout=1.0)).additions(number)) == 5
 
 
 def test_a_codebase_that_changes_is_followed_and_told(fresh: World) -> None:

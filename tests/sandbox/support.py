@@ -42,7 +42,7 @@ class Api:
         return f"{self.sandbox.url}/v4_6_release/apis/3.0/{path}"
 
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
-        response = self.session.request(method, self.url(path), timeout=options.pop("timeout", 10), **options)
+        response = self.session.request(method, self.url(path), timeout=options.pop("timeout", 60), **options)
         self._check(method, path, response)
         return response
 
@@ -83,17 +83,17 @@ class Control:
         self.root = f"{sandbox.url}/_sandbox/"
 
     def get(self, name: str, **params: Any) -> Any:
-        response = requests.get(self.root + name, params=params, timeout=10)
+        response = requests.get(self.root + name, params=params, timeout=60)
         assert response.status_code == 200, response.text
         return response.json(parse_float=Decimal)
 
     def post(self, name: str, body: dict[str, Any] | None = None) -> Any:
-        response = requests.post(self.root + name, json=body or {}, timeout=10)
+        response = requests.post(self.root + name, json=body or {}, timeout=60)
         assert response.status_code == 200, response.text
         return response.json(parse_float=Decimal)
 
     def refused(self, name: str, body: Any) -> str:
-        response = requests.post(self.root + name, json=body, timeout=10)
+        response = requests.post(self.root + name, json=body, timeout=60)
         assert response.status_code == 400, response.text
         return str(response.json()["error"])
 

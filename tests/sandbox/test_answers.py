@@ -107,7 +107,7 @@ def test_references_are_filled_in(api: Api) -> None:
     assert agreement["billingCycle"]["name"] == "Monthly"
     assert agreement["currency"]["currencyIdentifier"] == "USD"
     assert agreement["agreementStatus"] == "Active"
-    assert api.session.get(company["_info"]["company_href"], timeout=5).json()["name"] == "Acme Corp"
+    assert api.session.get(company["_info"]["company_href"], timeout=60).json()["name"] == "Acme Corp"
 
 
 def test_a_renamed_company_is_renamed_everywhere(api: Api) -> None:
@@ -185,12 +185,12 @@ def test_headers_of_an_answer(api: Api, sandbox: Sandbox) -> None:
 
 
 def test_companyinfo(sandbox: Sandbox) -> None:
-    found = requests.get(f"{sandbox.url}/login/companyinfo/TRAINING", timeout=5).json()
+    found = requests.get(f"{sandbox.url}/login/companyinfo/TRAINING", timeout=60).json()
     assert (found["CompanyID"], found["Codebase"], found["IsCloud"]) == ("training", "v4_6_release/", False)
-    unknown = requests.get(f"{sandbox.url}/login/companyinfo/nobody", timeout=5)
+    unknown = requests.get(f"{sandbox.url}/login/companyinfo/nobody", timeout=60)
     assert (unknown.status_code, unknown.text) == (200, "null")
     sandbox.set_variant(codebase="v2026_1", cloud=True)
-    found = requests.get(f"{sandbox.url}/login/companyinfo/training", timeout=5).json()
+    found = requests.get(f"{sandbox.url}/login/companyinfo/training", timeout=60).json()
     assert (found["Codebase"], found["IsCloud"]) == ("v2026_1/", True)
 
 
@@ -207,7 +207,7 @@ def test_paths_ignore_case_and_trailing_slashes(api: Api) -> None:
     for path in ("Finance/Agreements/1/Additions/", "FINANCE/agreements/1/ADDITIONS", "procurement/subCategories"):
         assert api.call("GET", path).status_code == 200
     root = api.sandbox.url
-    assert api.session.get(f"{root}/V4_6_Release/APIS/3.0/finance/agreements", timeout=5).status_code == 200
+    assert api.session.get(f"{root}/V4_6_Release/APIS/3.0/finance/agreements", timeout=60).status_code == 200
 
 
 def test_the_openapi_check_can_fail(api: Api) -> None:

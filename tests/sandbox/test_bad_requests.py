@@ -232,7 +232,7 @@ def test_method_not_allowed_says_what_is(api: Api) -> None:
 def test_long_urls(api: Api, length: int, status: int) -> None:
     ids = ",".join(["1"] * (length // 2))
     prepared = f"{api.url(AGREEMENT)}?conditions=id in ({ids})"
-    response = api.session.get(prepared.replace(" ", "+"), timeout=10)
+    response = api.session.get(prepared.replace(" ", "+"), timeout=60)
     assert response.status_code == status
 
 
@@ -276,7 +276,7 @@ def test_client_id(sandbox: Sandbox, api: Api, status: int) -> None:
 
 @pytest.mark.parametrize("codebase", ["v2026_1", "apis/3.0", "v4_6_releases"])
 def test_wrong_codebase_is_the_web_servers_404(api: Api, codebase: str) -> None:
-    response = api.session.get(f"{api.sandbox.url}/{codebase}/apis/3.0/{COMPANIES}", timeout=10)
+    response = api.session.get(f"{api.sandbox.url}/{codebase}/apis/3.0/{COMPANIES}", timeout=60)
     assert response.status_code == 404
     assert response.headers["Content-Type"].startswith("text/html")
 

@@ -19,11 +19,11 @@ def test_serves_until_interrupted(tmp_path: Path) -> None:
             assert process.stdout is not None
             match = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
             assert match is not None
-            requests.post(f"{match[0]}/_sandbox/seed", json={"companies": [{"name": "Kept"}]}, timeout=5)
-            assert requests.get(f"{match[0]}/_sandbox/variant", timeout=5).json()["cloud"] is True
+            requests.post(f"{match[0]}/_sandbox/seed", json={"companies": [{"name": "Kept"}]}, timeout=60)
+            assert requests.get(f"{match[0]}/_sandbox/variant", timeout=60).json()["cloud"] is True
         finally:
             process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
     assert "Kept" in state.read_text()
 
 

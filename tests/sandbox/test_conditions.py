@@ -116,8 +116,8 @@ def test_refused(api: Api, conditions: str) -> None:
 def test_a_raw_plus_becomes_a_space(sandbox: Sandbox, api: Api) -> None:
     sandbox.seed({"companies": [{"name": "A+B", "identifier": "AB"}]})
     url = api.url("company/companies")
-    assert api.session.get(f"{url}?conditions=name='A+B'", timeout=5).json() == []
-    assert len(api.session.get(f"{url}?conditions=name='A%2BB'", timeout=5).json()) == 1
+    assert api.session.get(f"{url}?conditions=name='A+B'", timeout=60).json() == []
+    assert len(api.session.get(f"{url}?conditions=name='A%2BB'", timeout=60).json()) == 1
 
 
 @pytest.mark.parametrize(

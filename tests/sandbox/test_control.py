@@ -146,7 +146,7 @@ def test_journal_counts_what_is_in_flight(sandbox: Sandbox, control: Control) ->
 
 
 def test_companyinfo_is_in_the_journal(sandbox: Sandbox, control: Control) -> None:
-    requests.get(f"{sandbox.url}/login/companyinfo/training", timeout=5)
+    requests.get(f"{sandbox.url}/login/companyinfo/training", timeout=60)
     assert control.get("journal")[-1]["path"] == "/login/companyinfo/training"
 
 
@@ -202,12 +202,12 @@ def test_several_companies(sandbox: Sandbox, control: Control) -> None:
     assert [item["tenant"] for item in given["tenants"]] == ["msp1", "msp2"]
     assert [item["companies"][0]["id"] for item in given["tenants"]] == [1, 1], "ids mean something in a tenant only"
     for n in (1, 2):
-        info = requests.get(f"{sandbox.url}/login/companyinfo/MSP{n}", timeout=5).json()
+        info = requests.get(f"{sandbox.url}/login/companyinfo/MSP{n}", timeout=60).json()
         assert (info["CompanyID"], info["CompanyName"], info["Codebase"]) == (f"msp{n}", f"MSP {n}", f"v2026_{n}/")
         api = Api(sandbox, ("pub", "priv"), f"msp{n}")
         url = f"{sandbox.url}/v2026_{n}/apis/3.0/company/companies"
-        assert [item["name"] for item in api.session.get(url, timeout=5).json()] == [f"Client of {n}"]
-        assert api.session.get(url.replace(f"_{n}", f"_{3 - n}"), timeout=5).status_code == 404
+        assert [item["name"] for item in api.session.get(url, timeout=60).json()] == [f"Client of {n}"]
+        assert api.session.get(url.replace(f"_{n}", f"_{3 - n}"), timeout=60).status_code == 404
         api.close()
         assert len(control.get("state", tenant=f"msp{n}")["companies"]) == 1
         assert control.get("journal", tenant=f"msp{n}")[-1]["status"] == 404
@@ -232,7 +232,7 @@ def test_in_process_access(sandbox: Sandbox) -> None:
 
 def test_unknown_control_calls(sandbox: Sandbox) -> None:
     root = f"{sandbox.url}/_sandbox/"
-    assert requests.get(root + "bogus", timeout=5).status_code == 404
-    assert requests.put(root + "faults", timeout=5).status_code == 405
-    assert requests.post(root + "seed", data=b"[]", timeout=5).status_code == 400
-    assert requests.post(root + "seed", data=b"{", timeout=5).status_code == 400
+    assert requests.get(root + "bogus", timeout=60).status_code == 404
+    assert requests.put(root + "faults", timeout=60).status_code == 405
+    assert requests.post(root + "seed", data=b"[]", timeout=60).status_code == 400
+    assert requests.post(root + "seed", data=b"{", timeout=60).status_code == 400

@@ -86,7 +86,7 @@ def test_hanging(sandbox: Sandbox, api: Api, control: Control, kind: str, done: 
     with pytest.raises(requests.Timeout):
         post(api, timeout=0.3)
     assert count(sandbox) == 2 + done
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while last(control)["finished"] is None and time.monotonic() < deadline:
         time.sleep(0.02)
     assert last(control)["finished"] is not None, "the thread ends when its client has gone"
@@ -98,12 +98,12 @@ def test_a_patient_client_gets_the_late_answer(api: Api, control: Control) -> No
 
 
 def test_commit_late(sandbox: Sandbox, api: Api, control: Control) -> None:
-    control.fault("commit_late", match=POSTS, seconds=0.8)
+    control.fault("commit_late", match=POSTS, seconds=3)
     with pytest.raises(requests.Timeout):
         post(api, timeout=0.3)
     assert count(sandbox) == 2
     assert api.get(f"{LINES}/count") == {"count": 2}
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while count(sandbox) == 2 and time.monotonic() < deadline:
         time.sleep(0.02)
     assert count(sandbox) == 3
@@ -153,10 +153,10 @@ def test_right_lost(api: Api, control: Control, level: str | None, reads: int) -
 def test_codebase_changed(sandbox: Sandbox, api: Api, control: Control) -> None:
     control.fault("codebase_changed", match=POSTS, to="v2026_1/")
     assert post(api).status_code == 404
-    found = requests.get(f"{sandbox.url}/login/companyinfo/training", timeout=5).json()
+    found = requests.get(f"{sandbox.url}/login/companyinfo/training", timeout=60).json()
     assert found["Codebase"] == "v2026_1/"
     url = f"{sandbox.url}/v2026_1/apis/3.0/{LINES}"
-    assert api.session.post(url, json=BODY, timeout=5).status_code == 201
+    assert api.session.post(url, json=BODY, timeout=60).status_code == 201
 
 
 def test_agreement_cancelled(api: Api, control: Control) -> None:
@@ -209,7 +209,7 @@ def test_times_skip_and_hits(api: Api, control: Control) -> None:
 def test_times_null_is_for_ever_and_delete_clears(sandbox: Sandbox, api: Api, control: Control) -> None:
     control.fault("error_before", match=POSTS, times=None)
     assert {post(api).status_code for _ in range(4)} == {500}
-    requests.delete(f"{sandbox.url}/_sandbox/faults", timeout=5)
+    requests.delete(f"{sandbox.url}/_sandbox/faults", timeout=60)
     assert post(api).status_code == 201
 
 
@@ -261,10 +261,10 @@ def test_wrong_rules_are_refused(control: Control, rule: Any) -> None:
 
 
 def test_real_rate_limit(sandbox: Sandbox, api: Api) -> None:
-    sandbox.set_variant(rate_per_minute=3, rate_window=1.2)
+    sandbox.set_variant(rate_per_minute=3, rate_window=5)
     statuses = [api.call("GET", "finance/agreements/count") for _ in range(5)]
     assert [response.status_code for response in statuses] == [200, 200, 200, 429, 429]
     wait = int(statuses[-1].headers["Retry-After"])
-    assert 1 <= wait <= 2
+    assert 1 <= wait <= 5
     time.sleep(wait + 0.2)
     assert api.call("GET", "finance/agreements/count").status_code == 200

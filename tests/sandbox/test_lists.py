@@ -27,7 +27,7 @@ def test_pages_by_link(api: Api) -> None:
     url: str | None = api.url(path)
     relations = []
     while url:
-        response = api.session.get(url, timeout=5)
+        response = api.session.get(url, timeout=60)
         seen += [item["id"] for item in response.json()]
         found = links(response.headers.get("Link", ""))
         relations.append(sorted(found))
@@ -42,7 +42,7 @@ def test_link_keeps_the_other_parameters_and_has_no_comma_in_them(api: Api) -> N
     response = api.call("GET", f"{STATES}?conditions=id in (1,2,3) and name like '*a*'&pageSize=1&page=1")
     header = response.headers["Link"]
     assert len(header.split(",")) == 2
-    following = api.session.get(links(header)["next"], timeout=5).json()
+    following = api.session.get(links(header)["next"], timeout=60).json()
     assert [item["id"] for item in following] == [2]
 
 
@@ -66,7 +66,7 @@ def test_forward_only(api: Api) -> None:
     url: str | None = api.url(f"{STATES}?pageSize=25&orderBy=name desc&page=9")
     seen: list[int] = []
     while url:
-        response = api.session.get(url, headers=headers, timeout=5)
+        response = api.session.get(url, headers=headers, timeout=60)
         seen += [item["id"] for item in response.json()]
         assert "Link" in response.headers, "the last page has an empty Link"
         url = links(response.headers["Link"]).get("next")

@@ -28,7 +28,7 @@ class Links(HTMLParser):
 
 
 def page(sandbox: Sandbox, path: str) -> str:
-    response = requests.get(sandbox.url + path, timeout=5)
+    response = requests.get(sandbox.url + path, timeout=60)
     assert response.status_code == 200, path
     assert response.headers["Content-Type"] == "text/html; charset=utf-8"
     assert "script" not in response.headers["Content-Security-Policy"]
@@ -116,4 +116,4 @@ def test_empty_lists_say_so() -> None:
     ["/page/nobody", "/page/training/bogus", "/page/training/companies/99", "/page/training/products/1", "/page/"],
 )
 def test_unknown_pages(sandbox: Sandbox, path: str) -> None:
-    assert requests.get(sandbox.url + path, timeout=5).status_code == (200 if path == "/page/" else 404)
+    assert requests.get(sandbox.url + path, timeout=60).status_code == (200 if path == "/page/" else 404)

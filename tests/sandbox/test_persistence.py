@@ -48,7 +48,7 @@ def test_saved_while_running(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     with Sandbox(state_path=path) as sandbox:
         sandbox.seed({"companies": [{"name": "Saved"}]})
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not (path.exists() and "Saved" in path.read_text()):
             assert time.monotonic() < deadline, "the state was not saved"
             time.sleep(0.05)

@@ -28,7 +28,7 @@ class SlowDatabase(Database):
     def durable(self) -> Iterator[Session]:
         self.commits += 1
         if self.commits == 1:
-            assert self.go.wait(10)
+            assert self.go.wait(60)
         with super().durable() as session:
             yield session
             if self.fails and self.commits > 1:

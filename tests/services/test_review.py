@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -221,10 +222,17 @@ def test_the_heartbeat_survives_a_database_that_is_busy(world: World) -> None:
         database=_Busy(world.config.url, 2),
     )
     lease = runs.begin(runtime, PARTNER, "t", trigger=Trigger.MANUAL, actor="test", approval={})
+    begun = runtime.clock()
     with runs.heartbeat(runtime, lease):
-        time.sleep(0.6)
+        seen = begun
+        deadline = time.monotonic() + 60
+        while seen <= begun + timedelta(seconds=runtime.config.lease):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+            with world.database.read() as session:
+                seen = session.get_one(Run, lease.run_id).heartbeat_at or begun
         with world.database.read() as session:
-            assert runs.is_alive(session, runtime, lease.run_id)
+            assert runs.is_alive(session, world.runtime, lease.run_id)
     runtime.database.dispose()
 
 

@@ -46,6 +46,7 @@ def row_of(addition: Addition) -> Row:
         effective=addition.effective,
         cancelled=addition.cancelled,
         description=addition.description,
+        bill_customer=addition.bill_customer or "Billable",
     )
 
 

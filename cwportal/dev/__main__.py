@@ -159,7 +159,7 @@ def _demonstrate(sandbox: Sandbox, over: threading.Event, *, first: bool) -> int
 def _run(step: tuple[str, ...], environ: Mapping[str, str], over: threading.Event) -> int:
     print(f"\n$ cwportal {shlex.join(step)}", flush=True)
     command_line = [sys.executable, "-m", "cwportal", *step]
-    with subprocess.Popen(command_line, env=dict(environ)) as command:
+    with subprocess.Popen(command_line, env=dict(environ)) as command:  # nosec B603
         while True:
             try:
                 return command.wait(0.2)

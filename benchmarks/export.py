@@ -58,7 +58,7 @@ class _Line:
 
     def bound(self) -> int:
         """Requests by design section 8: reads, and one write per change. A first export also makes the products, and counts once in
-        every agreement that it found empty (docs/reliability.md).
+        every agreement that it found empty (docs/decisions/001).
         """
         agreements, lines = self.workload.agreements, self.workload.lines
         batches = 2 * math.ceil(agreements / _BATCH) + math.ceil(lines / _BATCH)

@@ -177,8 +177,8 @@ def unready_page(
 ) -> Callable[[DBAPIError], ResponseReturnValue]:
     """An error handler for a host's own pages, as ours have it: a database that is busy, or not set up, gets the template.
 
-    The template includes `cwportal/_unready.html`, which says what to do and sends what was typed again. `is_current`: whether the host's
-    own tables are set up. Other errors go on as they are.
+    The template includes `cwportal/_unready.html`, which says what to do and sends what was typed again, except where a field has "password"
+    in its name. `is_current`: whether the host's own tables are set up. Other errors go on as they are.
     """
     from cwportal.blueprints import unready
 

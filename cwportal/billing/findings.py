@@ -18,6 +18,7 @@ _WARNINGS = (
     "less_included",
     "pinned",
     "kept_by_setting",
+    "starts_later",
 )
 _ACCOUNT_ERRORS = (
     "agreement_gone",

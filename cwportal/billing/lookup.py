@@ -50,7 +50,7 @@ def not_taken(row: Row, sent: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: _value(row, name)
         for name, value in sent.items()
-        if name in _FIELDS and not _same(_value(row, name), value, rounded=True)
+        if name in _FIELDS and not _taken(row, name, value, rounded=True)
     }
 
 
@@ -60,14 +60,20 @@ def same_amount(actual: Decimal, sent: Decimal) -> bool:
 
 
 def _has(row: Row, sent: Mapping[str, Any], *, rounded: bool) -> bool:
-    return all(_same(_value(row, name), value, rounded=rounded) for name, value in sent.items() if name in _FIELDS)
+    return all(_taken(row, name, value, rounded=rounded) for name, value in sent.items() if name in _FIELDS)
+
+
+def _taken(row: Row, name: str, sent: Any, *, rounded: bool) -> bool:
+    """What was rounded to nothing was not taken where the customer is billed by it; a cost of nothing bills the same."""
+    actual = _value(row, name)
+    return _same(actual, sent, rounded=rounded and (bool(actual) or name == "unitCost"))
 
 
 def _same(actual: Decimal | date | None, sent: Any, *, rounded: bool) -> bool:
     if actual == sent:
         return True
-    if not rounded or not isinstance(actual, Decimal) or not isinstance(sent, Decimal) or not actual:
-        return False  # what was rounded to nothing bills nothing
+    if not rounded or not isinstance(actual, Decimal) or not isinstance(sent, Decimal):
+        return False
     return any(actual == sent.quantize(step, mode) for step in _COARSER for mode in (ROUND_HALF_UP, ROUND_HALF_EVEN))
 
 

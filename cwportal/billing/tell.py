@@ -14,7 +14,7 @@ from cwportal.billing.lookup import same_amount
 from cwportal.billing.money import ZERO, billed, is_billed, price_of, text
 from cwportal.billing.scale import canonical
 from cwportal.billing.values import Finding, Group, GroupKey, Row, Values
-from cwportal.vocabulary import Drift, Effect, Severity
+from cwportal.vocabulary import Drift, Severity
 
 _NOTICEABLE = 20
 """A bill that is off by more than one part in so many is said."""
@@ -124,10 +124,7 @@ def kept_rounded(row: Row, part_number: str, want: Values) -> list[Finding]:
     if (row.quantity, row.unit_price) == (quantity, price):
         return []
     wanted, kept = quantity * price, row.quantity * row.unit_price
-    if not all(
-        not actual or same_amount(actual, value)
-        for actual, value in ((row.quantity, quantity), (row.unit_price, price))
-    ):
+    if not same_amount(row.quantity, quantity) or not same_amount(row.unit_price, price):
         return []
     if abs(wanted - kept) * _NOTICEABLE <= wanted:
         return []
@@ -155,13 +152,11 @@ def starts_later(group: Group, day: date, until: Row | None = None) -> Finding:
         else f"end line {until.id} earlier in ConnectWise"
     )
     return finding(
-        "existing_lines",
+        "starts_later",
         f"The portal's line of {part_number} (quantity {canonical(group.quantity)}, {text(amount)} a month) bills only from {day.isoformat()} "
         f"on{why}. If that is too late, {advice}.",
         part_number=part_number,
         amount=amount,
-        severity=Severity.WARNING,
-        effect=Effect.NONE,
     )
 
 

@@ -12,6 +12,8 @@ from cwportal.services.billed import Month
 _LEFT, _RIGHT, _TOP, _BOTTOM = Decimal(6), Decimal(308), Decimal(12), Decimal(128)
 _APART = Decimal(28)
 """How far two labels of two lines each must be apart to be read."""
+_UP = Decimal("0.99995")
+"""What is rounded up to the next unit is told in that."""
 _SHORT = ((Decimal(1_000_000), "m"), (Decimal(1_000), "k"))
 
 
@@ -56,7 +58,7 @@ def chart(months: Sequence[Month]) -> Chart | None:
 def short(amount: Decimal) -> str:
     """28140.70 as 28.1k."""
     for unit, letter in _SHORT:
-        if abs(amount) >= unit:
+        if abs(amount) >= unit * _UP:
             return f"{amount / unit:.1f}{letter}"
     return f"{amount:.0f}"
 

@@ -18,8 +18,8 @@ _log = logging.getLogger(__name__)
 Handler = Callable[[DBAPIError], ResponseReturnValue]
 
 _BARE = "cwportal/unready_bare.html"
-_SECRETS = frozenset({"password", "private_key", "old", "new", "again"})
-"""Fields that no page gives back."""
+_SECRETS = frozenset({"private_key", "old", "new", "again"})
+"""Fields that no page gives back, besides every one that has "password" in its name: a host has names of its own."""
 _SENTENCES = {
     "busy": "The portal's database is busy: something large is being written, a load of data, say. Wait a minute, then press again.",
     "new": "The portal's database is not set up for this version. The operator of the portal runs: cwportal init",
@@ -67,6 +67,8 @@ def _is_set_up(is_current: Callable[[], bool]) -> bool:
 
 def _kept() -> list[tuple[str, str]] | None:
     """What was sent, to be sent again by a button; None where that is not possible: files, or a password among it."""
-    if request.method != "POST" or request.files or not _SECRETS.isdisjoint(request.form):
+    if request.method != "POST" or request.files:
+        return None
+    if any(name in _SECRETS or "password" in name.casefold() for name in request.form):
         return None
     return list(request.form.items(multi=True))

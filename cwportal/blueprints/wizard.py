@@ -86,6 +86,8 @@ def step_one() -> ResponseReturnValue:  # noqa: PLR0911 - one for every way it c
             runtime, partner_id, _typed(form, kept), version=form.shown_version, actor=access.actor()
         )
         if request.form.get("do") == "leave":
+            if form.private_key.data and form.private_key.errors:
+                flash(f"The private key was not kept. {form.private_key.errors[0]}", "warn")
             return redirect(url_for(".entry"), 303)
         if not valid:
             return _step_one(kept, form)

@@ -166,17 +166,11 @@ class Reader:
 
         That there are none at all is believed only if ConnectWise counts none: an empty directory would take the place of a full one.
         """
-        none = True
-        for row in self._pages.rows(COMPANIES, conditions.updated_since(updated_since), {"fields": _COMPANY_FIELDS}):
-            none = False
-            yield Company.from_json(row)
-        if none and updated_since is None and self._count(f"{COMPANIES}/count"):
-            raise Incomplete("ConnectWise listed no companies and counts some. Nothing was taken from it; try again.")
+        return self._all(COMPANIES, _COMPANY_FIELDS, Company.from_json, updated_since)
 
     def iterate_agreements(self, updated_since: datetime | None = None) -> Iterator[Agreement]:
-        """All agreements, ended ones too, by id; streams page by page. `updated_since`: only those changed after it."""
-        where = conditions.updated_since(updated_since)
-        return map(Agreement.from_json, self._pages.rows(AGREEMENTS, where, {"fields": _AGREEMENT_FIELDS}))
+        """All agreements, ended ones too, as `iterate_companies`."""
+        return self._all(AGREEMENTS, _AGREEMENT_FIELDS, Agreement.from_json, updated_since)
 
     def billing_cycles(self) -> list[BillingCycle]:
         """How often agreements bill."""
@@ -243,6 +237,18 @@ class Reader:
 
     def _table(self, path: str, record: Callable[[object], _T]) -> list[_T]:
         return [record(row) for row in self._pages.rows(path)]
+
+    def _all(
+        self, path: str, fields: str, record: Callable[[object], _T], updated_since: datetime | None
+    ) -> Iterator[_T]:
+        none = True
+        for row in self._pages.rows(path, conditions.updated_since(updated_since), {"fields": fields}):
+            none = False
+            yield record(row)
+        if none and updated_since is None and self._count(f"{path}/count"):
+            raise Incomplete(
+                f"ConnectWise listed no {path.rpartition('/')[2]} and counts some. Nothing was taken from it; try again."
+            )
 
     def _by_id(self, path: str, ids: Iterable[int], record: Callable[[object], _T], fields: str) -> dict[int, _T]:
         found: dict[int, _T] = {}

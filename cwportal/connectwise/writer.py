@@ -19,6 +19,13 @@ from cwportal.connectwise.session import Transport
 Values = Mapping[str, object]
 
 
+def _is_answer(path: str, what: str, asked: int, answered: int) -> None:
+    if answered != asked:
+        raise Malformed(
+            f"ConnectWise answered the change of {path} with {what} {answered}, so nobody knows what it did."
+        )
+
+
 class Writer:
     """Writes through one Transport; safe to share between threads."""
 
@@ -33,10 +40,7 @@ class Writer:
         """Change fields of a line in one request."""
         path = f"{AGREEMENTS}/{agreement_id}/additions/{addition_id}"
         changed = Addition.from_json(self._transport.patch(path, fields).data)
-        if changed.id != addition_id:
-            raise Malformed(
-                f"ConnectWise answered the change of {path} with line {changed.id}, so nobody knows what it did."
-            )
+        _is_answer(path, "line", addition_id, changed.id)
         return changed
 
     def create_product(self, fields: Values) -> Product:
@@ -45,7 +49,10 @@ class Writer:
 
     def patch_product(self, product_id: int, fields: Values) -> Product:
         """Change fields of a catalog item in one request."""
-        return Product.from_json(self._transport.patch(f"{CATALOG}/{product_id}", fields).data)
+        path = f"{CATALOG}/{product_id}"
+        changed = Product.from_json(self._transport.patch(path, fields).data)
+        _is_answer(path, "product", product_id, changed.id)
+        return changed
 
     def create_company(self, fields: Values) -> Company:
         """Create a company; needs `identifier` and `name`. A taken identifier gives Invalid with ObjectExists."""

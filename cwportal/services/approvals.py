@@ -158,6 +158,6 @@ def _refuse_twice(session: Session, run: Run, chosen: Mapping[str, str]) -> None
     for one in later:
         if one.approval.get("run") == run.id and chosen.keys() <= dict(one.approval.get("accounts", {})).keys():
             raise AlreadyApproved(
-                f"This was approved already by {one.actor}: export {one.id} writes it, or has done so. Nothing was started a second time. "
-                "“Read again” shows what is left."
+                f"This was approved already by {one.actor}: export {one.id} was started with it, and nothing was started a second time. "
+                "Export status shows what it has written and what still waits."
             )

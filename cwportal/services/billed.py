@@ -20,7 +20,10 @@ MONTHS = 12
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """`first` is the month's first day in the partner's zone; amounts are a month's, in the partner's currency."""
+    """`first` is the month's first day in the partner's zone; amounts are a month's, in the partner's currency.
+
+    They are those of exported accounts: what a run says of lines that are not exported any more has no amounts, though they may bill on.
+    """
 
     first: date
     price: Decimal

@@ -177,8 +177,11 @@ def forget_choices_of_others(session: Session, runtime: Runtime, partner_id: str
 
 
 def stored(rights: tuple[RightRow, ...]) -> dict[str, str]:
-    """As the connection keeps them: "Company > Company Maintenance > Add" -> state, with the level where it is known: "has (All)"."""
-    return {_name(row): f"{row.state} ({row.granted})" if row.granted in {MY, ALL} else row.state for row in rights}
+    """As the connection keeps them: "Company > Company Maintenance > Add" -> state, with the level of what is there: "has (All)"."""
+    return {
+        _name(row): f"{row.state} ({row.granted})" if row.state == "has" and row.granted in {MY, ALL} else row.state
+        for row in rights
+    }
 
 
 def read_state(text: str) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -66,24 +67,19 @@ def moved(runtime: Runtime, several: Sequence[Run]) -> dict[int, dict[str, str]]
     """
     amounts = {run.id: {name: str(value) for name, value in run.money.items()} for run in several}
     good = [run.id for run in several if run.state == RunState.SUCCEEDED and run.money]
-    changing = RunAccount.changes > 0
+    if not good:
+        return amounts
+    left_out = select(RunAccount.run_id, RunAccount.money).where(
+        RunAccount.run_id.in_(good), RunAccount.state == AccountState.SKIPPED, RunAccount.changes > 0
+    )
+    sums: dict[int, Money] = defaultdict(Money)
     with runtime.database.read() as session:
-        left_out = select(RunAccount.run_id).where(
-            RunAccount.run_id.in_(good), RunAccount.state == AccountState.SKIPPED, changing
-        )
-        ids = sorted(set(session.scalars(left_out.distinct()))) if good else []
-        if not ids:
-            return amounts
-        wrote = select(RunAccount.run_id, RunAccount.money).where(
-            RunAccount.run_id.in_(ids), RunAccount.state == AccountState.SUCCEEDED, changing
-        )
-        sums = dict.fromkeys(ids, Money())
-        for run_id, stored in session.execute(wrote):
+        for run_id, stored in session.execute(left_out):
             sums[run_id] += money_of(stored)
     for run_id, money in sums.items():
         for what in ("price", "cost"):
             delta = getattr(money, f"{what}_after") - getattr(money, f"{what}_before")
-            amounts[run_id][f"{what}_after"] = format(Decimal(amounts[run_id][f"{what}_before"]) + delta, "f")
+            amounts[run_id][f"{what}_after"] = format(Decimal(amounts[run_id][f"{what}_after"]) - delta, "f")
     return amounts
 
 

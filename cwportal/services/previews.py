@@ -76,6 +76,7 @@ class Preview:
     """A page of the plan of a finished run. `numbers`: accounts by category; `offer`: what of all can be approved.
 
     `newer`: id of a run that has read everything since. `held`: why the whole run waits. `gone`: a newer preview has taken its place.
+    `more_unpriced`: there are too many findings to look at all, so `unpriced` is not all of it and says no cost.
     """
 
     run: Run
@@ -91,6 +92,7 @@ class Preview:
     gone: bool = False
     first: bool = False
     unpriced: Sequence[Unpriced] = ()
+    more_unpriced: bool = False
 
     @property
     def approvable(self) -> int:
@@ -150,6 +152,7 @@ def page(
             for row, place, may in rows
         ]
         newest = standing.newest(session, partner_id, run.tenant)
+        unpriced, more_unpriced = _unpriced(runtime, session, run)
         return Preview(
             run=run,
             numbers=numbers,
@@ -162,7 +165,8 @@ def page(
             newer=newest.id if newest is not None and newest.id > run_id else None,
             decisions=standing.decisions_since(session, run),
             gone=not numbers and bool(session.scalar(select(_replaced(run)))),
-            unpriced=_unpriced(runtime, session, run),
+            unpriced=unpriced,
+            more_unpriced=more_unpriced,
             first=not session.scalar(select(_written(partner_id))),
         )
 
@@ -179,17 +183,18 @@ def _replaced(run: Run) -> ColumnElement[bool]:
     return exists().where(*mine, Run.id > run.id)
 
 
-def _unpriced(runtime: Runtime, session: Session, run: Run) -> list[Unpriced]:
-    """Products whose retail price is missing, those of most accounts first."""
+def _unpriced(runtime: Runtime, session: Session, run: Run) -> tuple[list[Unpriced], bool]:
+    """Products whose retail price is missing, those of most accounts first, and whether there may be more."""
     accounts: dict[str, list[Found]] = defaultdict(list)
-    for one in found.of_run(runtime, session, run)[0]:
+    several, more = found.of_run(runtime, session, run)
+    for one in several:
         if one.code == "price_missing" and one.part_number is not None and one.account_id is not None:
             accounts[one.part_number].append(one)
-    several = [
-        Unpriced(part, ones[0].account_id or "", len(ones), _whole([one.amount for one in ones]))
+    parts = [
+        Unpriced(part, ones[0].account_id or "", len(ones), None if more else _whole([one.amount for one in ones]))
         for part, ones in accounts.items()
     ]
-    return sorted(several, key=lambda one: (-one.accounts, one.part_number))
+    return sorted(parts, key=lambda one: (-one.accounts, one.part_number)), more
 
 
 def _whole(amounts: Sequence[Decimal | None]) -> Decimal | None:

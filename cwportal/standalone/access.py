@@ -47,25 +47,26 @@ def guard() -> ResponseReturnValue | None:
     request.max_content_length = largest or _FORM
     if largest is not None:
         request.max_form_memory_size = largest  # what a file holds may come back in a field
-    if _holds_nul():
-        abort(400)
     if role == _OPEN:
+        _refuse_nul()
         return None
     staff = auth.person()
     if staff is None:
         return auth.unauthorized()
     if role is None or not auth.may(role):
         abort(403)
+    _refuse_nul()  # only now: what was sent may be large, and is read for nobody who may not send it
     if request.method not in _SAFE and not Press().validate():
         abort(400)
     g.portal_staff = staff
     return None
 
 
-def _holds_nul() -> bool:
+def _refuse_nul() -> None:
     """A character that no browser sends and PostgreSQL does not take."""
     sent = (*request.args.items(multi=True), *request.form.items(multi=True))
-    return "\0" in request.path or any("\0" in text for pair in sent for text in pair)
+    if "\0" in request.path or any("\0" in text for pair in sent for text in pair):
+        abort(400)
 
 
 def first_a_password() -> ResponseReturnValue | None:

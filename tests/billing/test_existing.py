@@ -194,7 +194,7 @@ def test_a_new_line_behind_a_fixed_term_says_how_long_nothing_more_is_billed() -
     result = plan([group(50)], [row(9, 1, cancelled=date(2029, 6, 30))])
     assert writes(result) == [created(50, day=date(2029, 7, 1))]
     (told,) = result.findings
-    assert (told.code, told.severity, told.amount) == ("existing_lines", Severity.WARNING, 250)
+    assert (told.code, told.severity, told.amount) == ("starts_later", Severity.WARNING, 250)
     assert "only from 2029-07-01 on, because line 9" in told.message
     assert result.state is PlanState.READY
 
@@ -204,4 +204,4 @@ def test_a_new_line_behind_a_fixed_term_says_how_long_nothing_more_is_billed() -
 )
 def test_a_line_that_bills_nothing_for_long_is_said_on_every_run(day: date, told: bool) -> None:
     result = plan([group(50)], [row(1, 50, effective=day)], [line(1, 50)])
-    assert (writes(result), codes(result)) == ([], ["existing_lines"] if told else [])
+    assert (writes(result), codes(result)) == ([], ["starts_later"] if told else [])

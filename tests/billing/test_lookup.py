@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cwportal.billing.lookup import find_created, not_taken, was_written
+from cwportal.billing.lookup import find_created, not_taken, same_amount, was_written
 from tests.billing.build import MAIL, d, row
 
 FIRST = date(2026, 11, 1)
@@ -68,6 +68,17 @@ def test_whether_a_lost_change_was_done(actual: str, sent: str, before: str, wri
 def test_what_connectwise_did_not_take(actual: str, sent: str, other: dict[str, Any]) -> None:
     """Rounded is taken, rounded to nothing is not: it would bill nothing and look right."""
     assert not_taken(row(1, 1, actual), {"unitPrice": d(sent)}) == other
+
+
+def test_a_cost_rounded_to_nothing_bills_the_same_and_is_taken() -> None:
+    """A failure would be repeated in every export, and a lost creation would be a question that has no answer."""
+    kept = row(1, 3, "0.05", 0, effective=FIRST)
+    sent = {"quantity": d(3), "unitPrice": d("0.05"), "unitCost": d("0.004")}
+    assert not_taken(kept, sent) == {}
+    assert find_created((kept,), sent, product_id=MAIL, known=frozenset()).ours == kept
+    assert not_taken(row(1, 3, "0.05", "0.01"), sent) == {"unitCost": d("0.01")}
+    assert same_amount(d(0), d("0.004"))
+    assert not same_amount(d(0), d("0.5"))
 
 
 def test_a_lost_last_day_is_looked_up_too() -> None:

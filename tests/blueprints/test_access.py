@@ -15,6 +15,7 @@ from werkzeug.test import TestResponse
 from cwportal.blueprints import access
 from cwportal.errors import ConfigurationError
 from cwportal.plugin import CWPortal
+from cwportal.services import connection
 from cwportal.vocabulary import RunState
 from tests.blueprints.portal import MINE, OTHER, PREFIX, Portal, token
 from tests.support.portal import MemorySource
@@ -70,9 +71,10 @@ def _ours(app: Flask) -> list[str]:
 
 
 def _address(portal: Portal, path: str) -> str:
-    """The path with a run under way and a preview of MINE."""
+    """The path with a run under way and a preview of MINE, in its ConnectWise."""
+    tenant = connection.get(portal.runtime, MINE).tenant
     run = portal.run(state=RunState.READING)
-    return PREFIX + path.format(run=run, preview=portal.run(trigger="preview"))
+    return PREFIX + path.format(run=run, preview=portal.run(trigger="preview", tenant=tenant))
 
 
 def _rows(portal: Portal) -> dict[str, list[Any]]:

@@ -44,3 +44,11 @@ def test_two_months_are_a_course_that_can_be_read_without_seeing_it(portal: Port
     assert '+34.50 <span class="cur">USD</span>' in page
     assert '−65.50 <span class="cur">USD</span>' in page
     assert page.count('<th scope="row">') == 2
+
+
+def test_amounts_say_of_when_they_are_and_what_they_leave_out(portal: Portal) -> None:
+    for ago in (timedelta(days=93), timedelta(days=62)):
+        _export(portal, MONEY, ago=ago)
+    at = portal.runtime.clock() - timedelta(days=62)
+    page = " ".join(_page(portal).split())
+    assert f"After the last successful export of {at:%b %Y}, without lines that are no longer exported." in page

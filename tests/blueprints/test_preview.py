@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import event, insert
 
 from cwportal.models import LedgerAddition, LineDecision, Mapping, Rejection, Run, RunAccount, RunChange
+from cwportal.services import found
 from cwportal.vocabulary import RunState
 from tests.blueprints.portal import MINE, PREFIX, WHEN, Portal, token
 
@@ -522,6 +523,20 @@ def test_what_charges_without_a_price_cost_is_summed_over_accounts(portal: Porta
     assert "MBX MBX : 2 accounts, 12.50 USD a month of cost. Set the price of MBX" in text(
         see(portal, f"/preview/{run}")
     )
+
+
+def test_products_without_a_price_are_called_at_least_so_many_where_not_all_was_looked_at(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(found, "READ_AT_MOST", 1)
+    run = preview(portal)
+    missing = {**HOLD, "severity": "error", "code": "price_missing", "message": "MBX has no retail price."}
+    for name in ("a1", "a2"):
+        planned(portal, run, name, 0, 0, plan_state="blocked", state="failed", loudest="error", findings=[missing])
+    page = see(portal, f"/preview/{run}")
+    assert "Not billed: at least 1 product without a retail price" in text(page)
+    assert "MBX MBX : at least 1 account. Set the price of MBX" in text(page)
+    assert f'All of them are in the <a href="{PREFIX}/exports/{run}/log.csv?code=price_missing">CSV file</a>' in page
 
 
 def test_a_preview_that_nobody_makes_says_so(portal: Portal) -> None:

@@ -421,6 +421,16 @@ def test_leaving_step_one_keeps_what_was_typed_and_asks_nobody(here: Joined) -> 
     assert here.row() is None
 
 
+def test_leaving_step_one_tells_of_a_key_that_cannot_be_kept(here: Joined) -> None:
+    here.begin()
+    here.step_one(private_key="half a key", do="leave")
+    assert "The private key was not kept. This holds a space" in here.get(START).text
+    assert "Saved. Leave blank" not in here.get(STEP_1).text
+    here.step_one(do="leave")
+    assert "was not kept" not in here.get(START).text
+    assert "Saved. Leave blank" in here.get(STEP_1).text
+
+
 def test_keys_that_cannot_be_read_any_more_are_typed_again(here: Joined) -> None:
     """The secret keys were lost: nobody is shut out of the wizard, nor of the settings of a connection."""
 

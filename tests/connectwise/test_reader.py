@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import cast
@@ -175,16 +175,22 @@ def test_no_additions_are_believed_only_if_connectwise_counts_none(count: int, f
         reader(canned).no_additions(9)
 
 
+@pytest.mark.parametrize(
+    ("path", "everything"),
+    [("/company/companies", Reader.iterate_companies), ("/finance/agreements", Reader.iterate_agreements)],
+)
 @pytest.mark.parametrize("count", [0, 20_000])
-def test_no_companies_are_believed_only_if_connectwise_counts_none(count: int) -> None:
-    canned = Canned({"/company/companies": listed(), "/company/companies/count": Answer(200, {"count": count})})
+def test_an_empty_directory_is_believed_only_if_connectwise_counts_nothing(
+    path: str, everything: Callable[..., Iterator[object]], count: int
+) -> None:
+    canned = Canned({path: listed(), f"{path}/count": Answer(200, {"count": count})})
     read = reader(canned)
-    assert list(read.iterate_companies(datetime(2026, 3, 1, tzinfo=UTC))) == []
+    assert list(everything(read, datetime(2026, 3, 1, tzinfo=UTC))) == []
     if count:
-        with pytest.raises(errors.Incomplete, match="counts some"):
-            list(read.iterate_companies())
+        with pytest.raises(errors.Incomplete, match=f"listed no {path.rpartition('/')[2]} and counts some"):
+            list(everything(read))
     else:
-        assert list(read.iterate_companies()) == []
+        assert list(everything(read)) == []
 
 
 def test_a_server_that_ignores_conditions_gives_nobody_somebody_elses_records() -> None:

@@ -51,7 +51,7 @@ WRITES: list[tuple[str, str, Call]] = [
     ("POST", "/finance/agreements/9/additions", lambda writer: writer.create_addition(9, {})),
     ("PATCH", "/finance/agreements/9/additions/7", lambda writer: writer.patch_addition(9, 7, {"quantity": 1})),
     ("POST", "/procurement/catalog", lambda writer: writer.create_product({})),
-    ("PATCH", "/procurement/catalog/3", lambda writer: writer.patch_product(3, {"cost": 1})),
+    ("PATCH", "/procurement/catalog/7", lambda writer: writer.patch_product(7, {"cost": 1})),
     ("POST", "/company/companies", lambda writer: writer.create_company({})),
     ("POST", "/finance/agreements", lambda writer: writer.create_agreement({})),
     ("POST", "/company/contacts", lambda writer: writer.create_contact({})),
@@ -89,12 +89,23 @@ def test_a_good_answer(
     assert getattr(found, "id", found) == 7
 
 
-def test_another_line_in_the_answer_to_a_change_is_an_unknown_outcome(
-    web: responses.RequestsMock, make_transport: TransportMaker
+@pytest.mark.parametrize(
+    ("path", "change", "told"),
+    [
+        ("/finance/agreements/9/additions/7", lambda w: w.patch_addition(9, 7, {"quantity": 1}), "with line 8"),
+        ("/procurement/catalog/7", lambda w: w.patch_product(7, {"cost": 1}), "with product 8"),
+    ],
+)
+def test_another_record_in_the_answer_to_a_change_is_an_unknown_outcome(
+    web: responses.RequestsMock,
+    make_transport: TransportMaker,
+    path: str,
+    change: Callable[[Writer], object],
+    told: str,
 ) -> None:
-    web.add("PATCH", f"{API}/finance/agreements/9/additions/7", json={"id": 8, "product": {"id": 3}})
-    with pytest.raises(errors.Malformed, match="with line 8") as caught:
-        Writer(make_transport()).patch_addition(9, 7, {"quantity": 1})
+    web.add("PATCH", API + path, json={"id": 8, "identifier": "MBX", "product": {"id": 3}})
+    with pytest.raises(errors.Malformed, match=told) as caught:
+        change(Writer(make_transport()))
     assert caught.value.certainty == "unknown"
 
 

@@ -108,7 +108,8 @@ def test_where_the_lines_go(months: list[Month], price: str, margin: str, ground
 
 
 @pytest.mark.parametrize(
-    ("amount", "text"), [("28140.70", "28.1k"), ("999", "999"), ("1250000", "1.2m"), ("-4200", "-4.2k"), ("0", "0")]
+    ("amount", "text"),
+    [("28140.70", "28.1k"), ("999", "999"), ("1250000", "1.2m"), ("-4200", "-4.2k"), ("999960", "1.0m"), ("0", "0")],
 )
 def test_labels_are_short(amount: str, text: str) -> None:
     assert billed_chart.short(Decimal(amount)) == text

@@ -391,6 +391,7 @@ def test_progress_is_told(world: World) -> None:
 def test_twenty_thousand_companies_in_twenty_requests(world: World) -> None:
     seeded = [{"identifier": f"C{number}", "name": f"Company {number}"} for number in range(20_000)]
     world.sandbox.seed({"companies": seeded})
+    world.agreement("A")
     world.clear_journal()
     done = refresh(world)
     assert done.companies >= 20_000

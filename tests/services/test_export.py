@@ -209,6 +209,7 @@ def test_an_answer_with_the_line_as_it_was_before_is_no_failure_and_no_hand_edit
     world.export()
     for quantity in (4, 5):
         world.source.set_charges("a", charge("MBX", quantity, 2, 5))
+        world.source.skus["MBX"] = Product("MBX", "Mailbox", Decimal(quantity))
         result = world.export()
         assert (result["status"], result["accounts"][0]["findings"]) == ("succeeded", [])
         assert world.lines(agreement) == [group("MBX", quantity, 2, 5)]

@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import select
 
 from cwportal.connectwise.reader import Reader
-from cwportal.models import LedgerAddition
+from cwportal.models import Connection, LedgerAddition
 from cwportal.sandbox import Sandbox
 from cwportal.sandbox.defaults import EXPORT_ROLE
-from tests.support.portal import charge
+from cwportal.services import connection
+from tests.support.portal import PARTNER, charge
 from tests.support.world import KEYS, World, group
 
 MY = {"add": "All", "edit": "All", "inquire": "My"}
@@ -47,6 +48,22 @@ def test_what_is_hidden_is_not_gone(world: World, right: str, code: str) -> None
     role(world)
     assert world.export()["status"] == "succeeded"
     assert world.lines(agreement) == [group("MBX", 3, 2, 6)]
+
+
+def test_a_right_that_reading_refuses_is_missing_at_whatever_level(world: World) -> None:
+    """`mySecurity` says All. What is missing is looked at again by the next run, so nobody is told of it for ever."""
+
+    def kept() -> str:
+        with world.database.read() as session:
+            return str(session.get_one(Connection, PARTNER).rights["Finance > Agreements > Inquire"])
+
+    refused = {"kind": "error_before", "status": 403, "times": None}
+    world.faults({**refused, "match": {"method": "GET", "path": "/finance/agreements"}})
+    connection.check(world.runtime, PARTNER)
+    assert kept() == "missing"
+    world.faults()
+    world.plan()
+    assert kept() == "has (All)"
 
 
 def test_one_agreement_that_is_closed_to_the_api_member_stops_no_other(tmp_path: Path) -> None:

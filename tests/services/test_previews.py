@@ -5,10 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import update
 
 from cwportal.errors import UsageError
-from cwportal.models import Run
-from cwportal.services import approvals, decisions, exports, history, previews, rejections, reports
+from cwportal.models import Run, RunAccount
+from cwportal.services import approvals, decisions, exports, found, history, previews, rejections, reports
 from cwportal.services.questions import ByHand
 from cwportal.vocabulary import AccountState, RunState, Trigger
 from tests.services.test_approvals import account, approve, existing, preview, reject, row, vanished
@@ -36,6 +37,21 @@ def test_an_account_with_a_missing_price_beside_its_changes_is_shown_and_approve
     assert not approvals.waiting(world.runtime, PARTNER)
     approve(world, run_id, "a")
     assert world.lines(agreement) == [group("MBX", 3, 2, 5)]
+
+
+def test_what_is_not_billed_is_no_sum_where_not_all_of_it_was_looked_at(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        account(world, name, charge("ARC", 1, 2, None))
+    monkeypatch.setattr(found, "READ_AT_MOST", 1)
+    shown = previews.page(world.runtime, PARTNER, preview(world))
+    assert [(one.part_number, one.accounts, one.cost) for one in shown.unpriced] == [("ARC", 1, None)]
+    assert shown.more_unpriced
+    monkeypatch.setattr(found, "READ_AT_MOST", 2)
+    shown = previews.page(world.runtime, PARTNER, preview(world))
+    assert [(one.accounts, one.cost) for one in shown.unpriced] == [(2, Decimal(2) * 2)]
+    assert not shown.more_unpriced
 
 
 def test_all_that_wait_are_not_all_that_can_be_approved(world: World) -> None:
@@ -84,6 +100,18 @@ def test_the_money_of_an_export_is_that_of_the_accounts_it_wrote(world: World) -
     assert [Decimal(money[name]) for name in ("price_before", "price_after")] == [15, 15]
 
 
+def test_what_was_written_is_known_without_looking_at_every_account_of_an_export(world: World) -> None:
+    account(world, "a", charge("MBX", 3, 2, 5))
+    account(world, "b", charge("MBX", 40, 2, 5))
+    ended = row(world, approve(world, preview(world), "a"))
+    with world.database.write() as session:  # most accounts were written, few left out: the money of those is enough
+        session.execute(
+            update(RunAccount).where(RunAccount.run_id == ended.id, RunAccount.account_id == "a").values(money={})
+        )
+    money = history.moved(world.runtime, [ended])[ended.id]
+    assert [Decimal(money[name]) for name in ("price_after", "cost_after")] == [15, 6]
+
+
 def test_what_an_export_did_not_reach_is_not_called_written(world: World) -> None:
     account(world, "a", charge("MBX", 3, 2, 5))
     account(world, "b", charge("ARC", 4, 2, 5))
@@ -94,6 +122,21 @@ def test_what_an_export_did_not_reach_is_not_called_written(world: World) -> Non
     assert categories(world, ended["run_id"]) == {"failed": 2}
     shown = previews.page(world.runtime, PARTNER, ended["run_id"])
     assert {one.state for one in shown.accounts.items} == {AccountState.FAILED}
+
+
+def test_an_approval_of_a_plan_that_had_changed_is_not_called_written(world: World) -> None:
+    agreement = account(world, "a", charge("MBX", 3, 2, 5))
+    run_id = preview(world)
+    approval = approvals.approve(world.runtime, PARTNER, run_id, ["a"])
+    world.source.set_charges("a", charge("MBX", 4, 2, 5))
+    ended = exports.export(world.runtime, PARTNER, actor="ann", approval=approval)
+    assert world.lines(agreement) == []
+    with pytest.raises(approvals.AlreadyApproved) as told:
+        approvals.approve(world.runtime, PARTNER, run_id, ["a"])
+    assert str(told.value) == (
+        f"This was approved already by ann: export {ended} was started with it, and nothing was started a second time. "
+        "Export status shows what it has written and what still waits."
+    )
 
 
 def test_no_account_at_all_and_none_that_is_exported(world: World) -> None:

@@ -46,6 +46,7 @@ def test_ten_exports_in_a_row_write_in_the_first_only(world: World) -> None:
         charge("MBX", 3, 2, "5.2549"),
         charge("MBX", "4.125", "2.3333", "6.005"),
         charge("BCK", "836.4821", "0.0451", "0.125"),
+        charge("LOG", "10", "0.0041", "0.25"),
     )
     world.map({"a": agreement})
     world.choose(data="products,quantity,cost,price,users")

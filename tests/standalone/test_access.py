@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 
 import pytest
@@ -121,6 +122,17 @@ def test_a_form_is_no_place_for_megabytes(portal: Portal) -> None:
     answer = client.post("/password", data={"csrf_token": token(client), "old": "x" * (2 << 20)})
     assert answer.status_code == 413
     assert "Nothing was changed" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/import", "/pricing/retail/upload/save"])
+def test_what_somebody_sends_who_may_not_is_not_even_read(portal: Portal, path: str) -> None:
+    for who, status in ((None, 302), ("viewer", 403)):
+        sent = io.BytesIO(b"prices=" + b"x" * (2 << 20))
+        kind = "application/x-www-form-urlencoded"
+        answer = portal.client(who).post(
+            path, input_stream=sent, content_length=len(sent.getvalue()), content_type=kind
+        )
+        assert (answer.status_code, sent.tell()) == (status, 0)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from html import unescape
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from sqlalchemy import Engine, event, text
@@ -88,7 +89,18 @@ def test_a_press_while_the_database_is_busy(portal: Portal, name: str) -> None:
         assert not kept
 
 
-def test_an_import_says_so_on_its_own_page(portal: Portal) -> None:
+@pytest.mark.parametrize(("name", "again"), [("newPassword", False), ("password_confirm", False), ("passport", True)])
+def test_a_password_of_a_host_is_not_given_back_either(portal: Portal, name: str, again: bool) -> None:
+    """A host's own pages have the page too (`plugin.unready_page`), and its fields have names of its own."""
+    client = portal.client("billing")
+    sent = {"csrf_token": token(client), **PRICE, name: "secret word"}
+    with _taken(portal):
+        answer = client.post("/pricing/retail", data=sent)
+    assert answer.status_code == 503
+    assert ("secret word" in answer.text) is again
+
+
+def test_an_import_says_so(portal: Portal) -> None:
     client = portal.client("admin")
     file = (io.BytesIO(b"partner_id,sku,unit_price\nmsp,MBX,9\n"), "prices.csv")
     with _taken(portal):
@@ -131,6 +143,22 @@ def test_a_database_that_is_not_set_up(tmp_path: Path, path: str) -> None:
     assert "The portal is not ready yet" in words(answer)
     assert "cwportal init" in words(answer)
     assert "secret word" not in answer.text
+
+
+@pytest.mark.parametrize("query", ["", "?sku=a%26b"])
+def test_loading_the_page_again_leads_back_to_it(tmp_path: Path, query: str) -> None:
+    """Also where the portal is mounted below another path, as behind a proxy."""
+    app = create_app({"CWPORTAL_INSTANCE": str(tmp_path), "CWPORTAL_REDIS_URL": NOWHERE})
+    client, base = app.test_client(), "http://localhost/mounted"
+    with client.session_transaction(base_url=base) as session:
+        session["_user_id"] = "a@b.example"
+    answer = client.get(f"/accounts/a%3Fb%20c{query}", base_url=base)
+    app.extensions["cwportal"].database.dispose()
+    app.extensions[OWN_PORTAL].dispose()
+    assert answer.status_code == 503
+    link = re.search(r'href="([^"]*)">Load this page again', answer.text)
+    assert link is not None
+    assert urljoin(f"{base}/accounts/a%3Fb%20c{query}", unescape(link[1])) == f"{base}/accounts/a%3Fb%20c{query}"
 
 
 @pytest.mark.parametrize("is_frame_broken", [False, True])

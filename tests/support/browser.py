@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, BrowserType, Page
+from playwright.sync_api import Browser, BrowserContext, BrowserType, Error, Page, Response
 
 CHROMIUM = shutil.which("chromium")
 PATIENCE = 20_000.0
@@ -76,6 +76,17 @@ def person(browser: Browser, *, script: bool = True, **more: Any) -> Iterator[tu
         assert not watch.told, "\n".join(watch.told)
     finally:
         context.close()
+
+
+def visit(page: Page, address: str) -> Response | None:
+    """Go there. A page that watches an export loads itself anew when that has ended, which may come in between."""
+    for _ in range(9):
+        try:
+            return page.goto(address)
+        except Error as error:
+            if "ERR_ABORTED" not in str(error):
+                raise
+    return page.goto(address)
 
 
 def sideways(page: Page) -> int:

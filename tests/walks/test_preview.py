@@ -66,7 +66,7 @@ def test_approved_by_keys_and_billed_to_the_cent(stage: Stage, browser: Browser,
 
         billed = sum((line[1] * line[2] for lines in stage.lines().values() for line in lines), Decimal(0))
         assert billed == Decimal("0.0125") * (37 + 77)
-        page.goto(f"{stage.url}{PREFIX}/")
+        support.visit(page, f"{stage.url}{PREFIX}/")
         price = page.locator(".cw-tiles > div").filter(has_text="Monthly price")
         expect(price).to_contain_text("+1.43")
         expect(page.locator("section[aria-labelledby=history] tbody tr").first).to_contain_text("+1.43 USD")

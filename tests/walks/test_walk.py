@@ -85,7 +85,7 @@ class Walk:
         self.hands.press(APPROVE)
         self.heading("Export status")
         self.until(self._ended)
-        self.page.goto(f"{self.stage.url}{PREFIX}/")
+        support.visit(self.page, f"{self.stage.url}{PREFIX}/")
 
     def _ended(self) -> bool:
         return bool(self.stage.settled())

@@ -125,10 +125,8 @@ class _LookUps:
         except STOPPING:
             raise
         except NotFound as error:
-            if not self._hangs_on_agreement(change) or self._still_mapped(
-                change
-            ):  # hidden is not gone: it may be seen again
-                return self._unread(change, error)
+            if not self._hangs_on_agreement(change) or self._still_mapped(change):
+                return self._unread(change, error)  # hidden is not gone: it may be seen again
             self._free(change, "ConnectWise no longer has the agreement.")
             return None
         except ConnectWiseError as error:

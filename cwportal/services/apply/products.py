@@ -66,6 +66,7 @@ def apply_products(work: Work, changes: list[Stored]) -> None:
             work.failed(error)
             continue
         work.succeeded()
+        record = _as_it_is(work, change, record)
         work.new_products[change.part_number] = record.id
         wrong = None if change.action is Action.CREATE else _not_taken(change, record)
         work.journal.finish(
@@ -99,6 +100,16 @@ def _write(work: Work, change: Change, fields: Mapping[str, object]) -> Product:
     if change.action is Action.CREATE:
         return work.writer.create_product(fields)
     return work.writer.patch_product(change.product_id or 0, fields)
+
+
+def _as_it_is(work: Work, change: Change, record: Product) -> Product:
+    """The product after a write. An answer with another cost than was sent may be the product as it was before, so it is read once more."""
+    if not _not_taken(change, record):
+        return record
+    try:
+        return work.client.read.products_by_id([record.id]).get(record.id, record)
+    except ConnectWiseError:
+        return record
 
 
 def _not_taken(change: Change, record: Product) -> str | None:

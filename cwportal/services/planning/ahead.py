@@ -81,15 +81,11 @@ class ReadAhead:
 
     def additions(self, agreement_id: int) -> Additions:
         """The lines of an agreement. Raises what reading raises."""
-        with self._lock:
-            asked = self._asked.pop(agreement_id, None)
+        asked = self._asked.pop(agreement_id, None)
         if asked is not None and not asked.cancel():
             found = asked.result()
-            if found is not None:
-                with self._lock:
-                    self._rows -= len(found.rows)
-                if self._runtime.clock() - found.read_at <= timedelta(seconds=READ_FRESH):
-                    return found
+            if found is not None and self._runtime.clock() - found.read_at <= timedelta(seconds=READ_FRESH):
+                return found
         return self._read(agreement_id)
 
     def _ahead(self, agreement_id: int) -> Additions | None:

@@ -47,6 +47,10 @@ class Job:
         return Workload(self.agreements, self.lines, self.changed)
 
 
+Told = Callable[[], tuple[int, str, int]]
+"""Asked for when the time is up: requests, how it ended, and writes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Measured:
     """`status`: how the run ended; empty for the naive exporters. `full`: the share of the time with as many requests under way as may be."""
@@ -89,26 +93,34 @@ def prepare(job: Job) -> None:
     runtime.database.dispose()
 
 
-def _export(job: Job) -> tuple[int, str, int]:
+def _export(job: Job) -> Told:
     runtime = _runtime(job)
     run_id = exports.export(runtime, PARTNER, actor="benchmark")
-    told = reports.export_json(runtime, run_id)
-    runtime.database.dispose()
-    counts = told["counts"]
-    return told["requests"], told["status"], counts["created"] + counts["updated"] + counts["ended"]
+
+    def told() -> tuple[int, str, int]:
+        ended = reports.run_row(runtime, run_id)
+        runtime.database.dispose()
+        return ended.requests, ended.state, sum(ended.counts[name] for name in ("created", "updated", "ended"))
+
+    return told
 
 
-def _naive(api: naive.Api, job: Job) -> tuple[int, str, int]:
+def _naive(api: naive.Api, job: Job) -> Told:
     sent = naive.run(api, job.workload, job.ids)
-    return sent, "", sent - 1 - len(job.ids)
+    return lambda: (sent, "", sent - 1 - len(job.ids))
 
 
-def _ready(job: Job) -> Callable[[], tuple[int, str, int]]:
+def _bare(job: Job) -> Told:
+    sent = naive.bare(job.site, job.ca_bundle, job.concurrency, BARE)
+    return lambda: (sent, "", 0)
+
+
+def _ready(job: Job) -> Callable[[], Told]:
     """What is measured, with everything imported: a sample's fixed costs would be multiplied."""
     if job.kind == "export":
         return partial(_export, job)
     if job.kind == "bare":
-        return lambda: (naive.bare(job.site, job.ca_bundle, job.concurrency, BARE), "", 0)
+        return partial(_bare, job)
     make = naive.plain if job.kind == "requests" else naive.library
     api = make(job.site, job.ca_bundle, naive.client_id())
     api.products()  # the library imports its models when they are first used
@@ -123,8 +135,9 @@ def measure(job: Job) -> Measured:
     flight = Flight()
     with flight.watching():
         before, start = _cpu(), time.perf_counter()
-        sent, status, writes = do()
+        told = do()
         seconds, cpu = time.perf_counter() - start, _cpu() - before
+    sent, status, writes = told()
     return Measured(seconds, cpu, sent, _peak_mb(), status, writes, flight.share(job.concurrency))
 
 

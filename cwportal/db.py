@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -71,6 +72,10 @@ class Instant(TypeDecorator[datetime]):
         return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
 
+_decimal = lru_cache(maxsize=16_384)(Decimal)
+"""Amounts repeat: a price stands on many lines, and what was sent is mostly what was echoed."""
+
+
 class Amount(TypeDecorator[Decimal]):
     """A Decimal kept digit by digit as text: SQLite has no decimals, and no amount may ever pass through a float."""
 
@@ -83,7 +88,7 @@ class Amount(TypeDecorator[Decimal]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002
         """Exactly what was stored."""
-        return None if value is None else Decimal(value)
+        return None if value is None else _decimal(value)
 
 
 def plain(value: Any) -> Any:

@@ -37,6 +37,8 @@ def effective_date(
 
 def is_soon(day: date, *, today: date, months: int = 1) -> bool:
     """Whether a line of that effective date bills now, or from the first of next month on (or of so many months ahead)."""
+    if day <= today:
+        return True
     ahead = today
     for _ in range(months):
         ahead = last_of_month(ahead) + timedelta(days=1)

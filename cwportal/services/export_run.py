@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from time import monotonic
 
 from cwportal.billing.approval import may_be_written
 from cwportal.billing.limits import Totals, limit_partner, limit_totals
@@ -39,6 +40,8 @@ from cwportal.services.progress import Progress
 from cwportal.services.runs import Lease, LeaseLost
 from cwportal.vocabulary import PlanState, RunState
 
+_LOOK = 0.2
+"""Seconds between two looks at whether the run may go on while it only reads."""
 _NOT_SHOWN = "Not written: this change of the product was not part of what was approved."
 _ELSEWHERE = "Not part of what was approved; the next export writes it."
 
@@ -61,6 +64,7 @@ class ExportRun:
         self._aside: dict[str, str] = {}
         self._lock = threading.Lock()
         self._totals: Totals | None = None
+        self._look_again = 0.0
 
     def carry_out(self) -> None:
         """Read, plan, limit, apply, finish."""
@@ -180,6 +184,11 @@ class ExportRun:
         return store.by_first_account(changes, first)
 
     def _may_go_on(self) -> None:
+        """Cancelled or taken over? Asked by every account that is read, and looked up now and then; writes look for themselves."""
+        now = monotonic()
+        if now < self._look_again:
+            return
+        self._look_again = now + _LOOK
         with self._runtime.database.read() as session:
             runs.look(session, self._lease, self._runtime.clock())
 

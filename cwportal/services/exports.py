@@ -8,7 +8,7 @@ from typing import Any
 
 from cwportal.errors import CWPortalError, ExportFailed
 from cwportal.runtime import Runtime
-from cwportal.services import collector, outcome, runs
+from cwportal.services import interpreter, outcome, runs
 from cwportal.services.connection import Client, open_client
 from cwportal.services.export_run import ExportRun
 from cwportal.services.progress import Progress, silent
@@ -89,7 +89,7 @@ def execute(runtime: Runtime, client: Client, lease: Lease, progress: Progress) 
                 f"The connection was changed to another ConnectWise ({client.tenant}) after run {lease.run_id} was asked for; "
                 "nothing was written to it. Start the export again."
             )
-        with collector.seldom():
+        with interpreter.paced():
             export_run.carry_out()
     except LeaseLost:
         return

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, cast
 
 from sqlalchemy import Row as SQLRow
-from sqlalchemy import Table, bindparam, insert, select, update
+from sqlalchemy import Table, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from cwportal.billing.scale import to_scale
@@ -146,15 +146,21 @@ def exported_before(session: Session, partner_id: str, tenant: str, *, now: date
     interrupted, or of which a write was lost, goes on as a first export; what it wrote before is no reason to hold the rest of it.
     """
     mine = (LedgerAddition.partner_id == partner_id, LedgerAddition.tenant == tenant)
-    old = select(LedgerAddition.account_id).where(*mine, LedgerAddition.created_at < now - FIRST_EXPORT)
+    oldest = select(LedgerAddition.account_id, func.min(LedgerAddition.created_at)).where(*mine)
+    since = dict(session.execute(oldest.group_by(LedgerAddition.account_id)).all())
+    old = frozenset(account_id for account_id, first in since.items() if first < now - FIRST_EXPORT)
+    young = since.keys() - old
+    if not young:
+        return old
+    # Of all the runs there ever were only those are looked through that may speak of an account whose first line is of today.
     ended = (
         select(RunAccount.account_id)
+        .distinct()
         .join(Run, Run.id == RunAccount.run_id)
         .where(Run.partner_id == partner_id, Run.tenant == tenant, Run.finished_at.is_not(None))
         .where(RunAccount.state.in_([AccountState.SUCCEEDED, AccountState.UNCHANGED]))
     )
-    having = select(LedgerAddition.account_id).where(*mine)
-    return frozenset(session.scalars(old)) | (frozenset(session.scalars(ended)) & frozenset(session.scalars(having)))
+    return old | (frozenset(session.scalars(ended)) & young)
 
 
 def find(session: Session, tenant: str, agreement_id: int, addition_id: int) -> LedgerAddition | None:

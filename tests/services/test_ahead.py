@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -93,6 +94,7 @@ def test_no_more_is_read_ahead_than_may_wait_in_memory(
     world: World, agreements: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ahead, "_ROWS", 1)
+    object.__setattr__(world.config, "concurrency", 2)
     counted: list[int] = []
 
     def count() -> None:
@@ -102,7 +104,7 @@ def test_no_more_is_read_ahead_than_may_wait_in_memory(
 
     meanwhile(world, monkeypatch, count)
     assert world.export()["counts"]["updated"] == ACCOUNTS
-    assert 1 <= counted[0] <= world.config.concurrency
+    assert 1 <= counted[0] <= 2 * world.config.concurrency < ACCOUNTS
     assert len(lists(world)) == ACCOUNTS
     right(world, agreements)
 
@@ -144,12 +146,13 @@ def test_one_request_at_a_time_means_one_account_after_the_other(
     assert before == [0]
 
 
-def test_the_collector_looks_seldom_during_an_export_only(
+def test_the_interpreters_pace_is_another_one_during_an_export_only(
     world: World, agreements: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert agreements
-    former, during = gc.get_threshold(), list[int]()
-    meanwhile(world, monkeypatch, lambda: during.append(gc.get_threshold()[0]))
+    collect, turn, during = gc.get_threshold(), sys.getswitchinterval(), list[tuple[int, float]]()
+    meanwhile(world, monkeypatch, lambda: during.append((gc.get_threshold()[0], sys.getswitchinterval())))
     world.export()
-    assert during[0] > 10 * former[0]
-    assert gc.get_threshold() == former
+    assert during[0][0] > 10 * collect[0]
+    assert during[0][1] < turn
+    assert (gc.get_threshold(), sys.getswitchinterval()) == (collect, turn)

@@ -50,57 +50,66 @@ def exported_agreements(runtime: Runtime, partner_id: str, tenant: str) -> list[
 
 
 class ReadAhead:
-    """Reads from the beginning of the block until `enough`, or until something goes wrong: who asks for an agreement then hears of it.
+    """Reads in the order of `agreement_ids` from the beginning of the block to its end, as long as not too much waits to be planned.
 
-    What was read ahead is used once, and only while it is fresh; everything else is read when it is asked for.
+    What was read is given out once, and only while it is fresh; everything else is read when it is asked for. After an error nothing more is
+    read ahead; who asks for that agreement hears of it.
     """
 
     def __init__(self, runtime: Runtime, client: Client, agreement_ids: Iterable[int] = ()) -> None:
         self._runtime = runtime
         self._client = client
         self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self._rows = 0
-        self._pool = ThreadPoolExecutor(runtime.config.concurrency, thread_name_prefix="ahead")
-        self._asked: dict[int, Future[Additions | None]] = {
-            number: self._pool.submit(self._ahead, number) for number in agreement_ids
-        }
+        # More threads than requests in flight, as in `material.gather`: some wait to hear whether this ConnectWise sends Link.
+        self._at_once = 2 * runtime.config.concurrency
+        self._pool = ThreadPoolExecutor(self._at_once, thread_name_prefix="ahead")
+        self._left = dict.fromkeys(agreement_ids)
+        self._asked: dict[int, Future[Additions]] = {}
+        self._reading = self._rows = 0
 
     def __enter__(self) -> Self:
+        with self._lock:
+            self._fill()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.enough()
+        with self._lock:
+            self._left.clear()
         self._pool.shutdown(cancel_futures=True)
-
-    def enough(self) -> None:
-        """Begin no more reads: from now on agreements are read by those who plan them."""
-        self._stop.set()
 
     def additions(self, agreement_id: int) -> Additions:
         """The lines of an agreement. Raises what reading raises."""
-        asked = self._asked.pop(agreement_id, None)
-        if asked is not None and not asked.cancel():
-            found = asked.result()
-            if found is not None and self._runtime.clock() - found.read_at <= timedelta(seconds=READ_FRESH):
-                return found
-        return self._read(agreement_id)
+        with self._lock:
+            self._left.pop(agreement_id, None)
+            asked = self._asked.pop(agreement_id, None)
+        if asked is None:
+            return read_additions(self._runtime, self._client, agreement_id)
+        found = asked.result()
+        with self._lock:
+            self._rows -= len(found.rows)
+            self._fill()
+        if self._runtime.clock() - found.read_at <= timedelta(seconds=READ_FRESH):
+            return found
+        return read_additions(self._runtime, self._client, agreement_id)
 
-    def _ahead(self, agreement_id: int) -> Additions | None:
-        if self._stop.is_set():
-            return None
+    def _fill(self) -> None:
+        while self._left and self._reading < self._at_once and self._rows < _ROWS:
+            number = next(iter(self._left))
+            del self._left[number]
+            self._reading += 1
+            self._asked[number] = self._pool.submit(self._ahead, number)
+
+    def _ahead(self, agreement_id: int) -> Additions:
         try:
-            found = self._read(agreement_id)
+            found = read_additions(self._runtime, self._client, agreement_id)
         except BaseException:
-            self._stop.set()
+            with self._lock:
+                self._left.clear()
             raise
         with self._lock:
+            self._reading -= 1
             self._rows += len(found.rows)
-            if self._rows >= _ROWS:
-                self._stop.set()
+            self._fill()
         return found
-
-    def _read(self, agreement_id: int) -> Additions:
-        return read_additions(self._runtime, self._client, agreement_id)

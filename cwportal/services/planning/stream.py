@@ -73,8 +73,6 @@ def plan_accounts(
     Raises the error itself when it would meet every account (see STOPPING), or after several in a row.
     """
     failures = _InARow()
-    if ahead is not None:
-        ahead.enough()
 
     def plan(account_id: str) -> Planned:
         failures.check()

@@ -1,0 +1,33 @@
+"""The Python interpreter's own pace while an export reads hundreds of thousands of values and waits for many answers at once."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_SELDOM = (100_000, 50, 100)
+"""The collector at its usual pace walks through all values of a large plan again and again, for a sixth of the processor time of an export.
+What is in no cycle is freed at once as ever."""
+
+_TURN = 0.0005
+"""Seconds after which a thread that computes lets another one go on. With the usual 5 ms an answer that has arrived, and the request that
+follows it, wait for every plan that is being made."""
+
+
+@contextmanager
+def paced() -> Iterator[None]:
+    """Inside the block. It is the pace of the whole process, so an export beside another one leaves it as it is."""
+    collect, turn = gc.get_threshold(), sys.getswitchinterval()
+    if collect == _SELDOM:
+        yield
+        return
+    if collect[0]:
+        gc.set_threshold(*_SELDOM)
+    sys.setswitchinterval(min(turn, _TURN))
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(turn)
+        gc.set_threshold(*collect)

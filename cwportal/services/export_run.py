@@ -171,7 +171,7 @@ class ExportRun:
         if last and pending.ready_at:
             while (pause := (pending.ready_at - runtime.clock()).total_seconds()) > 0:
                 self._progress("Waiting until lost writes can be checked", len(now), len(ids))
-                self._may_go_on()
+                self._look()
                 runtime.sleep(min(pause, 1.0))
             pending = intents.look_up(runtime, client, partner_id, self._lease)
             self._take(gather(runtime, client, portal, last, pending.of(portal.charges)), last, len(ids))
@@ -184,11 +184,14 @@ class ExportRun:
         return store.by_first_account(changes, first)
 
     def _may_go_on(self) -> None:
-        """Cancelled or taken over? Asked by every account that is read, and looked up now and then; writes look for themselves."""
+        """Asked by every account that is read, and looked up now and then."""
         now = monotonic()
-        if now < self._look_again:
-            return
-        self._look_again = now + _LOOK
+        if now >= self._look_again:
+            self._look_again = now + _LOOK
+            self._look()
+
+    def _look(self) -> None:
+        """Cancelled or taken over? Then the run stops here; writes look for themselves."""
         with self._runtime.database.read() as session:
             runs.look(session, self._lease, self._runtime.clock())
 

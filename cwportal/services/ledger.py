@@ -24,6 +24,8 @@ _COLUMNS = {"quantity": "quantity", "unitPrice": "price", "unitCost": "cost", "c
 
 FIRST_EXPORT = timedelta(days=1)
 """How long a first export that never ended well may go on as one."""
+_AT_ONCE = 500
+"""Accounts named in one query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +151,7 @@ def exported_before(session: Session, partner_id: str, tenant: str, *, now: date
     oldest = select(LedgerAddition.account_id, func.min(LedgerAddition.created_at)).where(*mine)
     since = dict(session.execute(oldest.group_by(LedgerAddition.account_id)).all())
     old = frozenset(account_id for account_id, first in since.items() if first < now - FIRST_EXPORT)
-    young = since.keys() - old
-    if not young:
-        return old
-    # Of all the runs there ever were only those are looked through that may speak of an account whose first line is of today.
+    young = sorted(since.keys() - old)
     ended = (
         select(RunAccount.account_id)
         .distinct()
@@ -160,7 +159,12 @@ def exported_before(session: Session, partner_id: str, tenant: str, *, now: date
         .where(Run.partner_id == partner_id, Run.tenant == tenant, Run.finished_at.is_not(None))
         .where(RunAccount.state.in_([AccountState.SUCCEEDED, AccountState.UNCHANGED]))
     )
-    return old | (frozenset(session.scalars(ended)) & young)
+    # Of past runs only these accounts are looked at: there are many runs, and few accounts whose first line is of today.
+    over = (
+        session.scalars(ended.where(RunAccount.account_id.in_(young[at : at + _AT_ONCE])))
+        for at in range(0, len(young), _AT_ONCE)
+    )
+    return old.union(*over)
 
 
 def find(session: Session, tenant: str, agreement_id: int, addition_id: int) -> LedgerAddition | None:

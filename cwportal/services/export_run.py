@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import timedelta
 from time import monotonic
@@ -199,11 +199,12 @@ class ExportRun:
         plans = plan_accounts(
             self._runtime, self._client, material, account_ids, ahead=ahead, may_go_on=self._may_go_on
         )
-        for planned in plans:
-            plan = planned.plan
-            self._material[plan.account_id] = material
-            self._planned[plan.account_id] = replace(planned, plan=self._store.add(plan))
-            self._progress("Reading agreements", len(self._planned), total)
+        with closing(plans):
+            for planned in plans:
+                plan = planned.plan
+                self._material[plan.account_id] = material
+                self._planned[plan.account_id] = replace(planned, plan=self._store.add(plan))
+                self._progress("Reading agreements", len(self._planned), total)
 
     def _apply_products(self, work: Work, needed: set[str], approval: outcome.Approval) -> None:
         with self._runtime.database.read() as session:

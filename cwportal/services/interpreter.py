@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,18 +17,34 @@ _TURN = 0.0005
 follows it, wait for every plan that is being made."""
 
 
+class _Pace:
+    """How many exports are under way in this process, and the pace before the first of them began."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.exports = 0
+        self.before = (gc.get_threshold(), sys.getswitchinterval())
+
+
+_pace = _Pace()
+
+
 @contextmanager
 def paced() -> Iterator[None]:
-    """Inside the block. It is the pace of the whole process, so an export beside another one leaves it as it is."""
-    collect, turn = gc.get_threshold(), sys.getswitchinterval()
-    if collect == _SELDOM:
-        yield
-        return
-    if collect[0]:
-        gc.set_threshold(*_SELDOM)
-    sys.setswitchinterval(min(turn, _TURN))
+    """Inside the block. It is the pace of the whole process: the first export changes it, and the last one to end gives it back."""
+    with _pace.lock:
+        if not _pace.exports:
+            collect, turn = _pace.before = gc.get_threshold(), sys.getswitchinterval()
+            if collect[0]:
+                gc.set_threshold(*_SELDOM)
+            sys.setswitchinterval(min(turn, _TURN))
+        _pace.exports += 1
     try:
         yield
     finally:
-        sys.setswitchinterval(turn)
-        gc.set_threshold(*collect)
+        with _pace.lock:
+            _pace.exports -= 1
+            if not _pace.exports:
+                collect, turn = _pace.before
+                sys.setswitchinterval(turn)
+                gc.set_threshold(*collect)

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any
 
 import pytest
 
 from cwportal.config import READ_FRESH
+from cwportal.connectwise.errors import Invalid
 from cwportal.portal import Charge
+from cwportal.services import exports
+from cwportal.services.connection import open_client
+from cwportal.services.export_run import ExportRun
+from cwportal.services.interpreter import paced
 from cwportal.services.planning import ahead
-from tests.support.portal import charge
+from tests.support.portal import PARTNER, charge
 from tests.support.world import World, group
 
 ACCOUNTS = 6
@@ -57,6 +65,11 @@ def reads(world: World, at_least: int) -> None:
     while len(lists(world)) < at_least:
         assert time.monotonic() < deadline, f"{lists(world)} were read while the portal's data was"
         time.sleep(0.02)
+
+
+def named(prefix: str) -> list[str]:
+    """Threads of that name that have not ended."""
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith(f"{prefix}_")]
 
 
 def right(world: World, agreements: dict[str, int]) -> None:
@@ -121,6 +134,62 @@ def test_a_list_that_cannot_be_read_ahead_blocks_its_account_and_no_other(
     right(world, agreements)
 
 
+def test_an_error_is_told_as_long_as_it_is_fresh_and_later_the_list_is_read(
+    world: World, agreements: dict[str, int]
+) -> None:
+    """An outage while the portal's data is read may be over long before the first account is planned."""
+    soon, late, *_ = agreements.values()
+    world.faults({"kind": "error_before", "status": 400, "match": LISTS, "times": None})
+    with (
+        open_client(world.runtime, PARTNER) as client,
+        ahead.ReadAhead(world.runtime, client, [soon, late]) as reading,
+    ):
+        wait(reading._asked.values())
+        world.faults()
+        with pytest.raises(Invalid):
+            reading.additions(soon)
+        world.clock.advance(READ_FRESH + 1)
+        assert [row.quantity for row in reading.additions(late).rows] == [100]
+
+
+def test_reading_that_cannot_begin_leaves_nobody_reading(
+    world: World, agreements: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Few(ThreadPoolExecutor):
+        def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
+            if self._threads:
+                raise RuntimeError("can't start new thread")
+            return super().submit(*args, **kwargs)
+
+    monkeypatch.setattr(ahead, "ThreadPoolExecutor", Few)
+    with open_client(world.runtime, PARTNER) as client:
+        reading = ahead.ReadAhead(world.runtime, client, agreements.values())
+        with pytest.raises(RuntimeError), reading:
+            pass
+        assert named("ahead") == []
+    assert len(lists(world)) <= 1
+
+
+def test_a_run_that_breaks_off_among_its_plans_reads_no_further(
+    world: World, agreements: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert agreements
+    still: list[str] = []
+    end = ExportRun.end
+
+    def ends(run: ExportRun, **how: Any) -> None:
+        still.extend([*named("read"), *named("ahead")])
+        end(run, **how)
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(ExportRun, "end", ends)
+    with pytest.raises(RuntimeError, match="broken"):
+        exports.export(world.runtime, PARTNER, actor="test", progress=broken)
+    assert still == []
+
+
 def test_nothing_is_read_before_a_lost_write_has_settled(
     world: World, agreements: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,3 +225,25 @@ def test_the_interpreters_pace_is_another_one_during_an_export_only(
     assert during[0][0] > 10 * collect[0]
     assert during[0][1] < turn
     assert (gc.get_threshold(), sys.getswitchinterval()) == (collect, turn)
+
+
+@pytest.mark.parametrize("collecting", [True, False])
+def test_of_two_exports_in_one_process_the_last_to_end_gives_the_pace_back(collecting: bool) -> None:
+    usual = gc.get_threshold()
+
+    def pace() -> tuple[tuple[int, int, int], float]:
+        return gc.get_threshold(), sys.getswitchinterval()
+
+    try:
+        if not collecting:
+            gc.set_threshold(0)
+        before = pace()
+        one, other = paced(), paced()
+        with one:
+            during = pace()
+            other.__enter__()
+        assert pace() == during != before
+        other.__exit__(None, None, None)
+        assert pace() == before
+    finally:
+        gc.set_threshold(*usual)

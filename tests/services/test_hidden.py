@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from cwportal.connectwise.errors import Unreachable
 from cwportal.connectwise.reader import Reader
 from cwportal.models import Connection, LedgerAddition
 from cwportal.sandbox import Sandbox
 from cwportal.sandbox.defaults import EXPORT_ROLE
-from cwportal.services import connection
+from cwportal.services import connection, export_run
+from cwportal.services.apply.work import Work
 from tests.support.portal import PARTNER, charge
 from tests.support.world import KEYS, World, group
 
@@ -126,3 +128,25 @@ def test_a_list_of_lines_that_is_empty_by_mistake_closes_nothing(world: World, m
         mistaken.setattr(Reader, "additions", lambda *_: [])
         world.export()
     assert ours() == before
+
+
+def test_nor_does_it_where_the_run_has_just_been_stopped(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another account's thread may meet the error that stops the run after this account was begun."""
+    agreement = world.agreement("A")
+    world.source.add_account("a", charge("MBX", 3, 2, 5))
+    world.map({"a": agreement})
+    world.choose(ended="zero")
+    world.export()
+    world.source.set_charges("a")
+    world.export(approve=True)
+
+    def stopped(work: Work, material: object, plan: object, changes: object) -> tuple[object, object]:
+        work.stopped = Unreachable("There is no way to it.")
+        return plan, changes
+
+    with monkeypatch.context() as mistaken:
+        mistaken.setattr(Reader, "additions", lambda *_: [])
+        mistaken.setattr(export_run, "create_first", stopped)
+        world.export()
+    with world.database.read() as session:
+        assert [row.closed_at for row in session.scalars(select(LedgerAddition))] == [None]

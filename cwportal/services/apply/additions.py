@@ -48,8 +48,10 @@ def apply_account(work: Work, plan: AccountPlan, changes: list[Stored], rows: tu
     Raises LeaseLost or Cancelled; errors of ConnectWise become outcomes, and `work.stopped` where the run must end.
     """
     account = _Account(plan, {row.id: row for row in rows}, plan.money.price_before)
-    if not rows and (changes or plan.closed) and work.stopped is None:
+    if not rows and (changes or plan.closed):
         try:
+            if work.stopped is not None:  # met by another account just now: no request more, and nothing is concluded
+                raise work.stopped
             work.client.read.no_additions(plan.agreement_id or 0)
         except ConnectWiseError as error:
             work.journal.skip([stored.id for stored in changes], f"Not tried: {error.sentence}")

@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from cwportal.billing.values import Row
 from cwportal.config import READ_FRESH
+from cwportal.connectwise.errors import ConnectWiseError
 from cwportal.models import Mapping
 from cwportal.runtime import Runtime
 from cwportal.services.connection import Client
@@ -49,11 +50,19 @@ def exported_agreements(runtime: Runtime, partner_id: str, tenant: str) -> list[
         return [number for number in session.scalars(query) if number]
 
 
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """What reading raised, and when."""
+
+    at: datetime
+    error: ConnectWiseError
+
+
 class ReadAhead:
     """Reads in the order of `agreement_ids` from the beginning of the block to its end, as long as not too much waits to be planned.
 
     What was read is given out once, and only while it is fresh; everything else is read when it is asked for. After an error nothing more is
-    read ahead; who asks for that agreement hears of it.
+    read ahead; who asks for that agreement soon hears of it, and later it is tried once more: an outage may be over long before anybody asks.
     """
 
     def __init__(self, runtime: Runtime, client: Client, agreement_ids: Iterable[int] = ()) -> None:
@@ -64,12 +73,16 @@ class ReadAhead:
         self._at_once = 2 * runtime.config.concurrency
         self._pool = ThreadPoolExecutor(self._at_once, thread_name_prefix="ahead")
         self._left = dict.fromkeys(agreement_ids)
-        self._asked: dict[int, Future[Additions]] = {}
+        self._asked: dict[int, Future[Additions | _Failed]] = {}
         self._reading = self._rows = 0
 
     def __enter__(self) -> Self:
-        with self._lock:
-            self._fill()
+        try:
+            with self._lock:
+                self._fill()
+        except BaseException:  # without an end of the block those that have begun would go on to the last agreement
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(
@@ -87,12 +100,17 @@ class ReadAhead:
         if asked is None:
             return read_additions(self._runtime, self._client, agreement_id)
         found = asked.result()
+        if isinstance(found, _Failed):
+            if self._is_fresh(found.at):
+                raise found.error
+            return read_additions(self._runtime, self._client, agreement_id)
         with self._lock:
             self._rows -= len(found.rows)
             self._fill()
-        if self._runtime.clock() - found.read_at <= timedelta(seconds=READ_FRESH):
-            return found
-        return read_additions(self._runtime, self._client, agreement_id)
+        return found if self._is_fresh(found.read_at) else read_additions(self._runtime, self._client, agreement_id)
+
+    def _is_fresh(self, moment: datetime) -> bool:
+        return self._runtime.clock() - moment <= timedelta(seconds=READ_FRESH)
 
     def _fill(self) -> None:
         while self._left and self._reading < self._at_once and self._rows < _ROWS:
@@ -101,12 +119,14 @@ class ReadAhead:
             self._reading += 1
             self._asked[number] = self._pool.submit(self._ahead, number)
 
-    def _ahead(self, agreement_id: int) -> Additions:
+    def _ahead(self, agreement_id: int) -> Additions | _Failed:
         try:
             found = read_additions(self._runtime, self._client, agreement_id)
-        except BaseException:
+        except BaseException as error:
             with self._lock:
                 self._left.clear()
+            if isinstance(error, ConnectWiseError):
+                return _Failed(self._runtime.clock(), error)
             raise
         with self._lock:
             self._reading -= 1

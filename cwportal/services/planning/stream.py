@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -65,10 +65,10 @@ def plan_accounts(
     *,
     ahead: ReadAhead | None = None,
     may_go_on: Callable[[], None] = lambda: None,
-) -> Iterator[Planned]:
+) -> Generator[Planned, None, None]:
     """Plans in the order of `account_ids`; `may_go_on` is called before each and raises to stop. `ahead`: what was read meanwhile.
 
-    An account whose additions cannot be read is blocked, never "empty".
+    Close it where it is not used to its end, or reading goes on. An account whose additions cannot be read is blocked, never "empty".
 
     Raises the error itself when it would meet every account (see STOPPING), or after several in a row.
     """

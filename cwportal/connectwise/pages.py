@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Protocol
@@ -56,6 +57,7 @@ class Pages:
         self._source = source
         self._page_size = page_size
         self._lock = threading.Lock()
+        self._asking: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._sends_links: bool | None = None
         self._lists: dict[str, bool] = {}
 
@@ -102,11 +104,17 @@ class Pages:
         if count == 1:
             return False
         with self._lock:
-            known = self._lists.get(kind, self._sends_links)
+            if self._sends_links is None:
+                self._ask(kind, single)
+            asking = self._asking[kind]
+        with asking:  # one list's question keeps no other list waiting
             like_a_limit = any(count % limit == 0 for limit in _LIMITS)
-            if known is None or (known and like_a_limit and kind not in self._lists):
-                # Two rows at least, asked for one at a time: a server that sends Link at all must send it now.
-                link = single().link
-                known = self._lists[kind] = link is not None and protocol.next_page(link) is not None
-                self._sends_links = known if self._sends_links is None else self._sends_links
-            return not known
+            if self._sends_links and like_a_limit and kind not in self._lists:
+                self._ask(kind, single)
+            return not self._lists.get(kind, self._sends_links)
+
+    def _ask(self, kind: str, single: Callable[[], Answer]) -> None:
+        """Two rows at least, asked for one at a time: a server that sends Link at all must send it now."""
+        link = single().link
+        known = self._lists[kind] = link is not None and protocol.next_page(link) is not None
+        self._sends_links = known if self._sends_links is None else self._sends_links

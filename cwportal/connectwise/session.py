@@ -14,6 +14,7 @@ from cwportal.connectwise.guard import AddressGuard
 from cwportal.connectwise.multipart import Files, MultipartBody
 from cwportal.connectwise.protocol import Credentials, Endpoint
 from cwportal.connectwise.site import Site
+from cwportal.connectwise.slots import Slots
 from cwportal.connectwise.wire import MAX_BYTES, Parameters, Wire
 
 TRIES = 4
@@ -56,7 +57,7 @@ class Transport:
         self._on_codebase = on_codebase
         self._tries = tries
         self._codebase_lock = threading.Lock()
-        self._slots = threading.Semaphore(in_flight)
+        self._slots = Slots(in_flight)
         self._wire = Wire(
             guard=guard, timeout=timeout, max_bytes=max_bytes, ca_bundle=ca_bundle, scrub=credentials.scrub
         )
@@ -80,6 +81,10 @@ class Transport:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+    def give_way(self) -> None:
+        """From now on a request of the calling thread is sent only while no other thread's waits."""
+        self._slots.give_way()
 
     def get(self, path: str, params: Parameters | None = None) -> Answer:
         """Read. Repeated up to 4 times on 429, 5xx, time-outs, lost connections and unreadable answers."""
@@ -171,7 +176,7 @@ class Transport:
         while True:
             tries += 1
             try:
-                with self._slots:  # first, so that what the gate looks at last is true when the request goes out
+                with self._slots.one():  # first, so that what the gate looks at last is true when the request goes out
                     self._gate.wait()
                     raw = send()
                 return answers.interpret(raw, self._clock())

@@ -134,8 +134,11 @@ class Engine:
         entry.member = member.identifier if member else None
         entry.client_id = request.headers.get("clientid")
         response: Response | None = None
+        answered_at = time.monotonic() + self.variant.latency
         try:
             response = self._through(request, tenant, member, entry, work)
+            if (early := answered_at - time.monotonic()) > 0:
+                self.closing.wait(early)
             return response
         finally:
             status, after = None, None
@@ -154,8 +157,6 @@ class Engine:
     ) -> Response:
         identifier = member.identifier if member else ""
         subject: Subject = (request.method, entry.path, tenant.company_id, identifier, request.body)
-        if self.variant.latency:
-            self.closing.wait(self.variant.latency)
         decisive = None
         for rule in self.faults.take(subject):
             entry.fault = rule.kind if entry.fault is None else f"{entry.fault}, {rule.kind}"

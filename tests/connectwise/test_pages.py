@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -57,6 +59,30 @@ def test_a_short_list_costs_one_request_and_links_are_asked_about_once(link: str
     assert len(listing.asked) == requests
     list(pages.rows("/y"))
     assert len(listing.asked) - requests == (2 if link == "never" else 1)
+
+
+def test_one_lists_question_keeps_no_other_list_waiting() -> None:
+    lists = {path: Listing([*range(1, 11)], link="when more") for path in ("/first", "/slow", "/other")}
+    asked, go_on = threading.Event(), threading.Event()
+
+    class Slow:
+        def get(self, path: str, params: Mapping[str, str] | None = None, /) -> Answer:
+            assert params is not None
+            if path == "/slow" and params["pageSize"] == "1":
+                asked.set()
+                assert go_on.wait(30)
+            return lists[path].get(path, params)
+
+    pages = Pages(Slow())
+    list(pages.rows("/first"))
+    with ThreadPoolExecutor(2) as pool:
+        slow = pool.submit(lambda: list(pages.rows("/slow")))
+        assert asked.wait(30)
+        try:
+            assert len(pool.submit(lambda: list(pages.rows("/other"))).result(30)) == 10
+        finally:
+            go_on.set()
+        assert len(slow.result(30)) == 10
 
 
 @pytest.mark.parametrize("limit", [10, 25, 100, 250])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from decimal import Decimal
 from typing import Any
 
@@ -130,6 +131,24 @@ def test_journal(control: Control, api: Api) -> None:
     assert [entry["n"] for entry in control.get("journal", since=posted["n"])] == [patched["n"], missing["n"]]
     assert read["started"] <= read["finished"] <= posted["started"]
     assert read["at"].endswith("Z")
+
+
+def test_what_the_simulator_takes_itself_is_part_of_the_latency(
+    sandbox: Sandbox, control: Control, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control.fault("latency", match={"method": "GET"}, seconds=0.2)
+    sandbox.set_variant(latency=60)
+    waited: list[float] = []
+
+    def wait(seconds: float) -> bool:
+        waited.append(seconds)
+        time.sleep(min(seconds, 0.2))
+        return False
+
+    monkeypatch.setattr(sandbox.engine.closing, "wait", wait)
+    api.get("finance/agreements")
+    assert waited[0] == pytest.approx(0.2)
+    assert 50 < waited[1] <= 59.8
 
 
 def test_journal_counts_what_is_in_flight(sandbox: Sandbox, control: Control) -> None:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -65,6 +66,13 @@ def reads(world: World, at_least: int) -> None:
     while len(lists(world)) < at_least:
         assert time.monotonic() < deadline, f"{lists(world)} were read while the portal's data was"
         time.sleep(0.02)
+
+
+def until(held: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not held():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def named(prefix: str) -> list[str]:
@@ -150,6 +158,26 @@ def test_an_error_is_told_as_long_as_it_is_fresh_and_later_the_list_is_read(
             reading.additions(soon)
         world.clock.advance(READ_FRESH + 1)
         assert [row.quantity for row in reading.additions(late).rows] == [100]
+
+
+def test_what_plans_cannot_be_made_without_is_read_before_lines(world: World, agreements: dict[str, int]) -> None:
+    runtime = replace(world.runtime, config=replace(world.runtime.config, concurrency=1))
+    world.clear_journal()
+    with open_client(runtime, PARTNER) as client:
+        list(client.read.iterate_companies())  # whether this ConnectWise sends Link is known
+        world.control("barriers", {"name": "full", "match": LISTS, "point": "before", "times": 1})
+        with (
+            ThreadPoolExecutor(1) as pool,
+            ahead.ReadAhead(runtime, client, agreements.values()),
+        ):
+            until(lambda: world.control("barriers")[0]["waiting"] == 1)
+            until(lambda: len(client.transport._slots._behind) == 1)
+            counted = pool.submit(client.read.company_count)
+            until(lambda: len(client.transport._slots._waiting) == 1)
+            world.control("barriers/release", {})
+            counted.result(30)
+    order = [entry["path"] for entry in world.control("journal") if entry["path"].endswith(("/additions", "/count"))]
+    assert order[1].endswith("/companies/count")
 
 
 def test_reading_that_cannot_begin_leaves_nobody_reading(

@@ -1,8 +1,9 @@
-"""Catalog products: created or changed once per run, one after the other, before any addition needs them."""
+"""Catalog products: created or changed once per run, before any addition needs them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import cast
@@ -24,60 +25,81 @@ from cwportal.services.apply.product_place import NoPlace, account_of
 from cwportal.services.apply.product_place import place as find_place
 from cwportal.services.apply.store import Stored
 from cwportal.services.apply.work import Work
+from cwportal.services.planning.stream import threads
 from cwportal.vocabulary import Action, Outcome
 
 
 def apply_products(work: Work, changes: list[Stored]) -> None:
-    """Write product changes in order. A part number that fails is remembered; what depends on it is skipped later."""
-    place: dict[str, object] | None = None
-    no_place: str | None = None
-    for stored in changes:
-        change = stored.change
-        why = _not_now(work, change)
-        if why is not None:
-            work.journal.skip([stored.id], why)
-            if change.action is Action.CREATE:
-                work.failed_products[change.part_number] = "its product could not be created"
-            continue
-        if change.action is Action.CREATE and place is None:
-            if no_place is not None:
-                work.journal.skip([stored.id], f"Not tried: {no_place}")
-                work.failed_products[change.part_number] = "its product could not be created"
-                continue
-            try:
-                place = find_place(work, account_of(work, stored.id))
-            except NoPlace as error:
-                no_place = error.sentence
-                work.journal.finish(Done(stored.id, Outcome.FAILED, no_place))
-                if isinstance(error.__cause__, ConnectWiseError):
-                    work.failed(error.__cause__)
-                work.failed_products[change.part_number] = "its product could not be created"
-                continue
-        fields = {**change.after, **place} if change.action is Action.CREATE and place else dict(change.after)
-        started = work.journal.start(Intent(stored.id, change.after, (), change.product_id))
+    """Write product changes, several at once: each is of another product. A part number that fails is remembered; what depends on it is
+    skipped later.
+    """
+    creations = [stored for stored in changes if stored.change.action is Action.CREATE]
+    place: Mapping[str, object] = {}
+    if creations and _not_now(work, creations[0].change) is None:
         try:
-            record = work.send(stored.id, started, partial(_write, work, change, fields))
-        except ConnectWiseError as error:
-            if isinstance(error, Forbidden):
-                work.refused[change.kind, change.action] = error.sentence
-            work.journal.finish(Done(stored.id, work.outcome(error), error.sentence))
-            if change.action is Action.CREATE:
-                work.failed_products[change.part_number] = "its product could not be created"
-            work.failed(error)
-            continue
-        work.succeeded()
-        record = _as_it_is(work, change, record)
-        work.new_products[change.part_number] = record.id
-        wrong = None if change.action is Action.CREATE else _not_taken(change, record)
-        work.journal.finish(
-            Done(
-                stored.id,
-                Outcome.FAILED if wrong else Outcome.APPLIED,
-                wrong,
-                product_id=record.id,
-                ledger=lambda session, stored=stored, record=record: remember(session, work, stored, record),  # type: ignore[misc]
-            )
+            place = find_place(work, account_of(work, creations[0].id))
+        except NoPlace as error:
+            _no_place(work, creations, error)
+            changes = [stored for stored in changes if stored not in creations]
+    for stored in changes[:1]:  # alone: what refuses one refuses all, and is asked once
+        _apply(work, stored, place)
+    with ThreadPoolExecutor(threads(work.runtime), thread_name_prefix="products") as pool:
+        futures = [pool.submit(_apply, work, stored, place) for stored in changes[1:]]
+        try:
+            for future in futures:
+                future.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _no_place(work: Work, creations: list[Stored], error: NoPlace) -> None:
+    first, *others = creations
+    work.journal.finish(Done(first.id, Outcome.FAILED, error.sentence))
+    if isinstance(error.__cause__, ConnectWiseError):
+        work.failed(error.__cause__)
+    work.journal.skip([stored.id for stored in others], f"Not tried: {error.sentence}")
+    for stored in creations:
+        _not_created(work, stored.change)
+
+
+def _not_created(work: Work, change: Change) -> None:
+    if change.action is Action.CREATE:
+        work.failed_products[change.part_number] = "its product could not be created"
+
+
+def _apply(work: Work, stored: Stored, place: Mapping[str, object]) -> None:
+    """One product's one write."""
+    change = stored.change
+    why = _not_now(work, change)
+    if why is not None:
+        work.journal.skip([stored.id], why)
+        _not_created(work, change)
+        return
+    fields = {**change.after, **place} if change.action is Action.CREATE else dict(change.after)
+    started = work.journal.start(Intent(stored.id, change.after, (), change.product_id))
+    try:
+        record = work.send(stored.id, started, partial(_write, work, change, fields))
+    except ConnectWiseError as error:
+        if isinstance(error, Forbidden):
+            work.refused[change.kind, change.action] = error.sentence
+        work.journal.finish(Done(stored.id, work.outcome(error), error.sentence))
+        _not_created(work, change)
+        work.failed(error)
+        return
+    work.succeeded()
+    record = _as_it_is(work, change, record)
+    work.new_products[change.part_number] = record.id
+    wrong = None if change.action is Action.CREATE else _not_taken(change, record)
+    work.journal.finish(
+        Done(
+            stored.id,
+            Outcome.FAILED if wrong else Outcome.APPLIED,
+            wrong,
+            product_id=record.id,
+            ledger=lambda session: remember(session, work, stored, record),
         )
+    )
 
 
 def leave_products(work: Work, changes: list[Stored], why: str) -> None:

@@ -71,7 +71,9 @@ class ReadAhead:
         self._lock = threading.Lock()
         # More threads than requests in flight, as in `material.gather`: some wait to hear whether this ConnectWise sends Link.
         self._at_once = 2 * runtime.config.concurrency
-        self._pool = ThreadPoolExecutor(self._at_once, thread_name_prefix="ahead")
+        # What plans cannot be made without (agreements, products) is not kept waiting by what they need one after the other.
+        give_way = client.transport.give_way
+        self._pool = ThreadPoolExecutor(self._at_once, thread_name_prefix="ahead", initializer=give_way)
         self._left = dict.fromkeys(agreement_ids)
         self._asked: dict[int, Future[Additions | _Failed]] = {}
         self._reading = self._rows = 0

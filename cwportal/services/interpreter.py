@@ -12,7 +12,7 @@ _SELDOM = (100_000, 50, 100)
 """The collector at its usual pace walks through all values of a large plan again and again, for a sixth of the processor time of an export.
 What is in no cycle is freed at once as ever."""
 
-_TURN = 0.0005
+_TURN = 0.0001
 """Seconds after which a thread that computes lets another one go on. With the usual 5 ms an answer that has arrived, and the request that
 follows it, wait for every plan that is being made."""
 

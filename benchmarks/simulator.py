@@ -23,7 +23,7 @@ PREFIXES = ("ours", "plain", "library")
 
 
 class Simulator:
-    """Starts with the block and ends with it. `latency` in seconds is added to every request's own time."""
+    """Starts with the block and ends with it. `latency`: seconds until a request is answered."""
 
     def __init__(self, folder: Path, latency: float) -> None:
         authority = trustme.CA()

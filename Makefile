@@ -3,6 +3,8 @@ V := .venv/bin
 STAMP := .venv/.installed
 # Many tests wait for servers and time-outs: two test processes a core keep it busy.
 PARALLEL = -n $$($(V)/python -c 'import os; print(2 * (os.cpu_count() or 1))') --dist worksteal
+# Tests start hundreds of our programs, which must not all compile the same modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: install run test test-fast lint bench clean
 

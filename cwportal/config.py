@@ -161,7 +161,9 @@ class Config:
     @property
     def url(self) -> str:
         """The database URL in use."""
-        return self.database_url or f"sqlite:///{self.instance / 'cwportal.sqlite'}"
+        path = str(self.instance / "cwportal.sqlite")
+        # In a URL these mean something else: the database would be beside the instance folder, open to everybody.
+        return self.database_url or f"sqlite:///{path.replace('%', '%25').replace('?', '%3F')}"
 
 
 if {key.field for key in KEYS} != {

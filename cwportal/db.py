@@ -35,7 +35,8 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine.interfaces import Dialect
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.types import TypeDecorator
 
@@ -237,12 +238,30 @@ _BUSY_STATES = frozenset({"40001", "40P01", "55P03", "57014"})
 """PostgreSQL: serialisation failure, deadlock, lock not available, stopped by a time-out of the server."""
 
 
-def is_busy(error: DBAPIError) -> bool:
-    """Whether the database was only taken by others for too long, so that the same again may succeed."""
-    return (
-        getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _BUSY
-        or getattr(error.orig, "sqlstate", "") in _BUSY_STATES
+_AWAY_STATES = ("08", "53", "57P")
+"""PostgreSQL: what begins with these is a lost connection, too many of them, or a server that stops or starts."""
+
+
+def is_busy(error: SQLAlchemyError) -> bool:
+    """Whether the database, or all our connections to it, were only taken by others for too long, so that the same again may succeed."""
+    if isinstance(error, DBAPIError):
+        return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _BUSY or _state(error) in _BUSY_STATES
+    return isinstance(error, PoolTimeout)
+
+
+def is_away(error: SQLAlchemyError) -> bool:
+    """Whether a database on a server could not be reached, or the connection to it was lost: perhaps after it had done what was asked."""
+    if not isinstance(error, DBAPIError) or hasattr(error.orig, "sqlite_errorcode"):
+        return False
+    state = _state(error)
+    return error.connection_invalidated or (
+        isinstance(error, OperationalError) and (not state or state.startswith(_AWAY_STATES))
     )
+
+
+def _state(error: DBAPIError) -> str:
+    """PostgreSQL's code; psycopg2 has another name for it."""
+    return getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None) or ""
 
 
 _MIGRATING = 7_406_215_001

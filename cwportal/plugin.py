@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from flask import Flask, Response
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Engine
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from cwportal.commands import group
 from cwportal.config import Config
@@ -47,6 +47,8 @@ NAME = "cwportal"
 """Key of the Runtime in `app.extensions`, name of the group of commands (`flask cwportal …`), and bind key for a database of our own."""
 
 _PREFIX = "cwportal_"
+_LONGEST_NAME = 200
+"""Characters of a person's name in the history."""
 
 
 class HostDatabase(Protocol):
@@ -135,7 +137,15 @@ class CWPortal:
         broker = self._broker
         if broker is None:
             return None
-        return lambda: broker(config.instance)
+
+        def url() -> str:
+            with suppress(OSError):  # the broker says what is wrong with it
+                config.instance.mkdir(
+                    mode=0o700, parents=True, exist_ok=True
+                )  # closed to others, before the broker makes it
+            return broker(config.instance)
+
+        return url
 
 
 def _access(
@@ -149,7 +159,24 @@ def _access(
         )
     from cwportal.blueprints.access import Access
 
-    return Access(partner_of, may, actor_of)
+    return Access(_checked(partner_of), may, _named(actor_of))
+
+
+def _checked(partner_of: Callable[[], str | None]) -> Callable[[], str | None]:
+    """A partner's id that is a number, say, would equal no stored one."""
+
+    def asked() -> str | None:
+        found: object = partner_of()
+        if found is None or isinstance(found, str):
+            return found
+        raise ConfigurationError(f"`partner_of` gives {found!r}. It gives the partner's id as a string, or None.")
+
+    return asked
+
+
+def _named(actor_of: Callable[[], str]) -> Callable[[], str]:
+    """A name that the history can hold, also of somebody who has none."""
+    return lambda: str(actor_of() or "(no name)")[:_LONGEST_NAME]
 
 
 def request_export(app: Flask, partner_id: str, *, actor: str) -> Requested:
@@ -174,8 +201,8 @@ def with_headers(response: Response) -> Response:
 
 def unready_page(
     template: str, is_current: Callable[[], bool] = lambda: True
-) -> Callable[[DBAPIError], ResponseReturnValue]:
-    """An error handler for a host's own pages, as ours have it: a database that is busy, or not set up, gets the template.
+) -> Callable[[SQLAlchemyError], ResponseReturnValue]:
+    """An error handler for a host's own pages, as ours have it: a database that is busy, away, or not set up gets the template.
 
     The template includes `cwportal/_unready.html`, which says what to do and sends what was typed again, except where a field has "password"
     in its name. `is_current`: whether the host's own tables are set up. Other errors go on as they are.

@@ -1,17 +1,26 @@
 """The only door to the host's data: what a portal must be able to tell about a partner.
 
-A host implements `PortalSource`. Every method raises on an incomplete read and never returns a short list:
+A host implements `PortalSource`, and `ReadsOneMoment` where its database can.
+Every method raises on an incomplete read and never returns a short list:
 missing charges would end somebody's additions, so "could not read" must never look like "nothing there".
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from cwportal.errors import SourceIncomplete
 from cwportal.vocabulary import AccountStatus
+
+
+def _text(value: object, what: str) -> None:
+    """Refuses an id that is a number, say: it would equal no stored one, and its account look like one that nobody has mapped."""
+    if not isinstance(value, str):
+        raise SourceIncomplete(f"The portal gives {value!r} as the id of {what}. An id is a string: str(…).")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +31,10 @@ class Partner:
     name: str
     timezone: str
     currency: str
+
+    def __post_init__(self) -> None:
+        """The id is a string."""
+        _text(self.id, "a partner")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +71,10 @@ class Account:
     status: AccountStatus = AccountStatus.ACTIVE
     address: Address = field(default_factory=Address)
 
+    def __post_init__(self) -> None:
+        """The id is a string."""
+        _text(self.id, "an account")
+
 
 @dataclass(frozen=True, slots=True)
 class Charge:
@@ -71,6 +88,14 @@ class Charge:
     quantity: Decimal
     unit_cost: Decimal
     unit_price: Decimal | None
+
+    def __post_init__(self) -> None:
+        """Amounts are exact."""
+        for value in (self.quantity, self.unit_cost, self.unit_price):
+            if value is not None and not isinstance(value, Decimal):
+                raise SourceIncomplete(
+                    f"The portal gives {value!r} as an amount of {self.sku}. An amount is a Decimal."
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,3 +139,14 @@ class PortalSource(Protocol):
 
     def contacts(self, partner_id: str) -> Sequence[Contact]:
         """People of the partner who can be chosen for notifications."""
+
+
+@runtime_checkable
+class ReadsOneMoment(Protocol):
+    """A source that can give products, accounts and charges of one moment, as one transaction that only reads does."""
+
+    def reading(self, partner_id: str) -> AbstractContextManager[PortalSource]:
+        """Within the block everything asked of the source that it gives is the partner's data as they were at one moment.
+
+        No request to ConnectWise is made within the block. A source that does not have this is read until two looks around its charges agree.
+        """

@@ -9,6 +9,7 @@ from typing import Any
 from cwportal.billing.agreements import company_findings, not_live
 from cwportal.billing.effective import first_of_month
 from cwportal.billing.findings import finding
+from cwportal.billing.texts import cut, length, one_line
 from cwportal.billing.values import AccountInput, AgreementFacts, Change, Context, Finding, Wish
 from cwportal.portal import Address
 from cwportal.vocabulary import AccountStatus, Action, Kind
@@ -16,6 +17,7 @@ from cwportal.vocabulary import AccountStatus, Action, Kind
 COMPANY_NAME = 50
 IDENTIFIER = 25
 AGREEMENT_NAME = 100
+PERSON_NAME = 30
 """The lengths of the oldest releases in use; newer ones take more (contract section 2)."""
 
 OPTIONAL = ("addressLine1", "city", "state", "zip", "country", "phoneNumber", "website")
@@ -37,12 +39,17 @@ def plain_name(name: str) -> str:
 
 def company_name(name: str) -> str:
     """The company's name: the account's, cut to what every release takes."""
-    return " ".join(name.split())[:COMPANY_NAME].strip()
+    return cut(one_line(name), COMPANY_NAME)
+
+
+def names_to_look_for(name: str) -> tuple[str, ...]:
+    """Names under which the account's company may be there: as it would be created, and whole, as newer releases take it."""
+    return tuple(dict.fromkeys((company_name(name), one_line(name))))
 
 
 def agreement_name(brand: str, name: str) -> str:
     """The agreement's name: the portal's brand and the account's name."""
-    return f"{brand} – {' '.join(name.split())}"[:AGREEMENT_NAME].strip()
+    return cut(f"{brand} – {one_line(name)}", AGREEMENT_NAME)
 
 
 def identifiers(account_id: str, name: str) -> Iterator[str]:
@@ -63,13 +70,7 @@ def wish_findings(account: AccountInput, wish: Wish, context: Context) -> list[F
     found = _company_wish(account, wish) if wish.company else company_findings(account)
     for agreement in wish.agreements:
         if not_live(agreement, context) is None:
-            found.append(
-                finding(
-                    "agreement_exists",
-                    f"{account.name} is to get a new agreement, but its company already has an agreement {agreement.name!r} "
-                    f"(id {agreement.id}), so nothing is created. If it is the right one, map {account.name} to it; else rename it.",
-                )
-            )
+            found.append(agreement_exists(account.name, agreement))
     return [*found, *_type_findings(account, context)]
 
 
@@ -139,6 +140,15 @@ def exists_unseen(account_name: str, identifier: str) -> Finding:
     )
 
 
+def agreement_exists(account_name: str, agreement: AgreementFacts) -> Finding:
+    """The company has an agreement of the new one's name: a person decides whether it is the one."""
+    return finding(
+        "agreement_exists",
+        f"{account_name} is to get a new agreement, but its company already has an agreement {agreement.name!r} "
+        f"(id {agreement.id}), so nothing is created. If it is the right one, map {account_name} to it; else rename it.",
+    )
+
+
 def contact_missing(account_name: str, company: str) -> Finding:
     """ConnectWise refuses an agreement without a contact (required since 2025.1, contract section 8)."""
     return finding(
@@ -197,9 +207,9 @@ def _address_fields(address: Address, country_id: int | None) -> dict[str, Any]:
     }
     fields: dict[str, Any] = {}
     for name, value in given.items():
-        text = " ".join(value.split())
-        if text and len(text) <= _WHOLE.get(name, len(text)):
-            fields[name] = text[: _CUT.get(name, len(text))].strip()
+        text = one_line(value)
+        if text and length(text) <= _WHOLE.get(name, length(text)):
+            fields[name] = cut(text, _CUT.get(name, length(text)))
     if country_id is not None:
         fields["country"] = {"id": country_id}
     return fields
@@ -208,16 +218,15 @@ def _address_fields(address: Address, country_id: int | None) -> dict[str, Any]:
 def _contact_fields(wish: Wish) -> dict[str, Any]:
     address = wish.address
     first, last, email = (
-        " ".join(text.split())
-        for text in (address.contact_first_name, address.contact_last_name, address.contact_email)
+        one_line(text) for text in (address.contact_first_name, address.contact_last_name, address.contact_email)
     )
     if not first:  # ConnectWise wants a first name (contract section 8)
         first, last = (last, "") if last else (email.partition("@")[0], "")
     if not first:
         return {}
-    fields: dict[str, Any] = {"firstName": first[:30]}
+    fields: dict[str, Any] = {"firstName": cut(first, PERSON_NAME)}
     if last:
-        fields["lastName"] = last[:30]
+        fields["lastName"] = cut(last, PERSON_NAME)
     if email and wish.email_type_id is not None:
         item = {"type": {"id": wish.email_type_id}, "value": email, "communicationType": "Email", "defaultFlag": True}
         fields["communicationItems"] = [item]
@@ -225,6 +234,8 @@ def _contact_fields(wish: Wish) -> dict[str, Any]:
 
 
 def _without_accents(text: str) -> str:
+    if text.isascii():
+        return text
     decomposed = unicodedata.normalize("NFKD", text.translate(_LETTERS))
     return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
 

@@ -21,6 +21,9 @@ _TYPED = "use|end:DATE|leave"
 _YEARS = 20
 """A last day further ahead is a slip of the pen, and the new line would start after it."""
 
+_SHOWN = 10
+"""Prices of one product told in a sentence."""
+
 _ANSWERS = {Answer.USE, Answer.END, Answer.LEAVE}
 
 
@@ -55,7 +58,8 @@ def settle(
         elif adopt is Adopt.YES and len(rows) == len(groups) == 1 and _stands_for(rows[0], groups[0], today):
             answers[rows[0].id] = Decision(Answer.USE)
         else:
-            return Settled(findings=[_question(row, groups, account_id) for row in undecided])
+            ours = _told(groups)
+            return Settled(findings=[_question(row, groups[0].part_number, ours, account_id) for row in undecided])
     used = [row for row in rows if answers[row.id].answer is Answer.USE]
     if len(used) > len(groups):
         return Settled(findings=[_too_many(row, len(used), groups, account_id) for row in used])
@@ -116,12 +120,16 @@ def describe(row: Row) -> str:
     )
 
 
-def _question(row: Row, groups: Sequence[Group], account_id: str) -> Finding:
-    part = groups[0].part_number
-    ours = "; ".join(
-        f"quantity {canonical(g.quantity)}, price {'not known' if g.key.unit_price is None else canonical(g.key.unit_price)}"
-        for g in groups
-    )
+def _told(groups: Sequence[Group]) -> str:
+    told = [
+        f"quantity {canonical(group.quantity)}, price {'not known' if group.key.unit_price is None else canonical(group.key.unit_price)}"
+        for group in groups[:_SHOWN]
+    ]
+    more = len(groups) - len(told)
+    return "; ".join([*told, f"and {more} more"] if more else told)
+
+
+def _question(row: Row, part: str, ours: str, account_id: str) -> Finding:
     return finding(
         "existing_lines",
         f"The agreement already has a line for {part} that the portal did not make: {describe(row)}. The portal wants to bill {part} ({ours}), "

@@ -9,6 +9,7 @@ from typing import Any
 
 from cwportal.billing.findings import finding
 from cwportal.billing.scale import MOST, to_scale
+from cwportal.billing.texts import cut, one_line
 from cwportal.billing.values import Catalog, CatalogEntry, Change, Context, ExportSettings, Finding
 from cwportal.vocabulary import Action, Data, Kind, Taxable
 
@@ -163,11 +164,11 @@ def _usable(part_number: str, entry: CatalogEntry) -> ProductResolution:
 
 def _create(part_number: str, cost: Decimal | None, context: Context) -> Change:
     sku = context.catalog.skus.get(part_number)
-    name = (sku.name.strip() if sku else "") or part_number
+    name = one_line(sku.name if sku else "") or part_number
     after: dict[str, Any] = {
         "identifier": part_number,
-        "description": name[:DESCRIPTION].strip(),
-        "customerDescription": name[:CUSTOMER_DESCRIPTION].strip(),
+        "description": cut(name, DESCRIPTION),
+        "customerDescription": cut(name, CUSTOMER_DESCRIPTION),
     }
     if cost is not None:
         after["cost"] = cost

@@ -25,16 +25,19 @@ def plan_users(account: AccountInput, context: Context) -> tuple[list[Change], l
     ]
     if waiting:
         return [], waiting
-    action = _wanted(users, account.agreement_id)
+    if users.wanted is None:
+        return [], [not_uploaded(users.unread)]
+    action = _wanted(users.wanted, users.uploaded, account.agreement_id)
     if action is None:
         return _leftover(users, context)
     right = context.missing_rights.get((Kind.USERS, action))
     if right is not None:
         return [], [cannot_upload(right)]
     before = shown(users.uploaded) if users.uploaded else {}
-    reason = (
-        "There is no list of users yet" if action is Action.CREATE else "The users changed since the list was uploaded"
-    )
+    if action is Action.UPDATE:
+        reason = "The list changed since it was uploaded"
+    else:
+        reason = "The account is on another agreement now" if users.uploaded else "There is no list of users yet"
     return [Change(Kind.USERS, action, "", reason, before, shown(users.wanted))], []
 
 
@@ -74,13 +77,12 @@ def not_uploaded(why: str) -> Finding:
     return finding("read_failed", why, severity=Severity.ERROR, effect=Effect.NONE)
 
 
-def _wanted(users: UsersInput, agreement_id: int | None) -> Action | None:
-    uploaded = users.uploaded
+def _wanted(wanted: UsersFile, uploaded: UploadedFile | None, agreement_id: int | None) -> Action | None:
     if uploaded is None:
-        return Action.CREATE if users.wanted.rows else None
+        return Action.CREATE if wanted.rows else None
     if uploaded.agreement_id != agreement_id:
         return Action.CREATE
-    return None if uploaded.sha256 == users.wanted.sha256 else Action.UPDATE
+    return None if uploaded.sha256 == wanted.sha256 else Action.UPDATE
 
 
 def _leftover(users: UsersInput, context: Context) -> tuple[list[Change], list[Finding]]:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 COLUMNS = ("Account", "Name", "E-mail / login", "Status", "Enabled services")
+MOST_COLUMNS = 500
+"""Services with a column each; where an account has more of them, a file of users times services would fill the disk."""
 _BOM = "\ufeff"
 _FORMULA = frozenset("=+-@")
 _TO_QUOTE = frozenset(",;\"'\t\r\n")
@@ -57,11 +59,15 @@ class UploadedFile:
 
 @dataclass(frozen=True, slots=True)
 class UsersInput:
-    """What is known of an account's list: wanted, uploaded (the newest), and older ones that are still there."""
+    """What is known of an account's list: wanted, uploaded (the newest), and older ones that are still there.
 
-    wanted: UsersFile
+    `wanted` None: the portal could not read the users, and `unread` is the sentence that says so.
+    """
+
+    wanted: UsersFile | None
     uploaded: UploadedFile | None = None
     leftover: tuple[UploadedFile, ...] = ()
+    unread: str = ""
 
 
 def services_of(user: Listed) -> tuple[str, ...]:
@@ -72,8 +78,11 @@ def services_of(user: Listed) -> tuple[str, ...]:
 def content(account_name: str, users: Iterable[Listed], services: Sequence[str]) -> Iterator[bytes]:
     """The file in pieces: UTF-8 with BOM, header row, one row per user, and a yes/no column per service.
 
-    `services`: all services of the account's users, sorted. Nothing but one piece is held in memory.
+    `services`: all services of the account's users, sorted; more than MOST_COLUMNS of them stand in one column together and have none of
+    their own. Nothing but one piece is held in memory.
     """
+    if len(services) > MOST_COLUMNS:
+        services = ()
     rows, length = [_BOM + _line((*COLUMNS, *services))], 0
     for user in users:
         mine = services_of(user)
@@ -123,8 +132,9 @@ def _unseen(sign: str) -> bool:
 
 
 def _plain(text: str) -> str:
-    """Without control characters, so that one user is one line."""
-    return "".join(" " if unicodedata.category(sign) == "Cc" else sign for sign in text)
+    """Without control characters, so that one user is one line, and without halves of characters, which nothing can store or send."""
+    whole = text.encode("utf-8", "replace").decode()
+    return "".join(" " if unicodedata.category(sign) == "Cc" else sign for sign in whole)
 
 
 def _cut(text: str, ending: str, longest: int = _LONGEST) -> str:

@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 from cwportal.blueprints import access, mapping_words, steps
 from cwportal.blueprints.access import needs
 from cwportal.errors import NotConnected
-from cwportal.forms.mapping import MappingForm, was
+from cwportal.forms.mapping import MappingForm, was, words_of
 from cwportal.jobs.queue import request_refresh
 from cwportal.services import (
     connection,
@@ -130,7 +130,7 @@ def _show(where: Place, here: str, **more: Any) -> ResponseReturnValue:
 
 def _press(where: Place, here: str) -> ResponseReturnValue:
     runtime, actor, form = access.runtime(), access.actor(), MappingForm()
-    query = _next(form)
+    query = replace(_next(form), among=tuple(form.among()))
     do = form.do.data or ""
     if do != "refresh":
         _keep_fresh(where)
@@ -206,7 +206,7 @@ def _bulk(where: Place, form: MappingForm, query: Query, stale: Collection[str])
 
 
 def _refresh(where: Place) -> None:
-    waits = request_refresh(access.runtime(), where.partner.id)
+    waits = request_refresh(access.runtime(), where.partner.id, everything=True)
     if waits is None:
         flash("Companies and agreements are being read from ConnectWise.", "ok")
     else:
@@ -230,12 +230,14 @@ def _is_old(standing: Standing, now: datetime) -> bool:
 def _query() -> Query:
     if request.args.get("show") == EVERYTHING:
         return Query()
-    return _clean(
+    query = _clean(
         request.args.get("show", ""),
         request.args.get("q", ""),
         request.args.get("sort", ""),
         request.args.get("page", 1, int),
     )
+    words = map(words_of, request.args.getlist("words"))
+    return replace(query, among=tuple(zip(request.args.getlist("among"), words, strict=False)))
 
 
 def _next(form: MappingForm) -> Query:
@@ -263,7 +265,9 @@ def _number(text: str | None) -> int:
 
 
 def _back(here: str, query: Query, **more: Any) -> ResponseReturnValue:
-    given = {"show": query.show, "q": query.q, "sort": query.sort, "page": query.page if query.page > 1 else None}
+    given: dict[str, Any] = {"show": query.show, "q": query.q, "sort": query.sort}
+    given |= {"page": query.page if query.page > 1 else None}
+    given |= {"among": [key for key, _ in query.among], "words": [words for _, words in query.among]}
     return redirect(url_for(here, **{name: value or None for name, value in (given | more).items()}), 303)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, current_app, g, send_from_directory
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from cwportal.blueprints import (
     access,
@@ -51,6 +52,12 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+_UNSAID: dict[str, Any] = {
+    **dict.fromkeys(("again", "dirty", "plain", "quiet", "show_connection"), False),
+    "connected": None,
+    "notes": (),
+}
+"""What only some pages tell their frame and parts. Said here for the others: a host's Jinja may be strict, or know the same names."""
 _KEPT = 3600
 """Seconds a browser may keep our style sheet, icons and script."""
 
@@ -72,7 +79,8 @@ def register(
 
     parent.after_request(with_headers)
     refusals.register(parent)
-    parent.register_error_handler(DBAPIError, unready.page("cwportal/unready.html"))
+    for failure in (DBAPIError, PoolTimeout):
+        parent.register_error_handler(failure, unready.page("cwportal/unready.html"))
     for noun in (exports, log, preview, mapping, disable, wizard):
         parent.register_blueprint(noun.blueprint())
     chosen = settings.blueprint()
@@ -125,6 +133,7 @@ def _bootstrap() -> Path:
 def _known(base: str, price_url: PriceUrl) -> dict[str, Any]:
     runtime: Runtime = current_app.extensions[PARENT]
     return {
+        **_UNSAID,
         "cw_base": base,
         "cw_brand": runtime.config.brand,
         "cw_words": words,

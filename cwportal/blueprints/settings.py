@@ -14,7 +14,7 @@ from cwportal.blueprints.settings_words import CHOICES, DATA_HELP, FREQUENCY_HEL
 from cwportal.errors import NotConnected
 from cwportal.forms.settings import SettingsForm
 from cwportal.runtime import Runtime
-from cwportal.services import connection, draft, settings, settings_page, settings_typed, upcoming
+from cwportal.services import connection, draft, settings, settings_notes, settings_page, settings_typed, upcoming
 from cwportal.services.settings import Chosen, SettingsChanged
 from cwportal.services.settings_typed import BadSettings
 from cwportal.vocabulary import Role
@@ -49,7 +49,7 @@ def _tab(runtime: Runtime, partner_id: str) -> ResponseReturnValue:
     """Of a connection; NotConnected where it is gone meanwhile."""
     if request.method == "GET":
         stored = settings.stored(runtime, partner_id)
-        return _page(_typed(stored.chosen), stored.version, notes=settings.notes(stored.chosen))
+        return _page(_typed(stored.chosen), stored.version, notes=settings_notes.notes(stored.chosen))
     if not access.may(Role.ADMIN):
         abort(403)
     form = SettingsForm()
@@ -113,7 +113,7 @@ def _keep(runtime: Runtime, partner_id: str, kept: draft.Draft, form: SettingsFo
         return _step(kept, typed, kept.version, problems=problems), 422
     if chosen is None:
         return redirect(steps.address(draft.CREDENTIALS), 303)
-    for note in settings.notes(chosen):
+    for note in settings_notes.notes(chosen):
         flash(note, "warn")
     return redirect(steps.address(draft.MAPPING), 303)
 

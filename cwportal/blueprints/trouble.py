@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from cwportal.blueprints import words
 from cwportal.connectwise import errors
+from cwportal.services import hurry
 from cwportal.services.credentials import RightsLacking
 
 _KEYS = "System › Members › API Members › your member › API Keys"
@@ -108,6 +109,20 @@ def of(  # noqa: PLR0911, PLR0912 - a table
                 "Without it nobody can tell who receives the keys.",
                 "Check Site. A server of your own needs a certificate that browsers accept.",
                 site,
+            )
+        case hurry.TookLong():
+            return Trouble(
+                "ConnectWise answers too slowly",
+                f"It answers, but until {at} it had not told all that the portal has to ask, and a page does not wait longer.",
+                "It is busy or being maintained, or something on the way to it slows it down.",
+                f"Try again in some minutes. If it stays like this, tell the portal's operator. {typed}",
+            )
+        case hurry.Crowded():
+            return Trouble(
+                "The portal waits for ConnectWise already",
+                "Others are testing or saving just now, and only a few may at the same time, so that all other pages go on answering.",
+                "Your values are not the reason: ConnectWise was not asked about them.",
+                f"Press the button again in a minute. {typed}",
             )
         case errors.TimedOut():
             return Trouble(

@@ -1,4 +1,4 @@
-"""The database is busy for too long, or is not set up: a page that says so and keeps what was typed."""
+"""The database is busy for too long, cannot be reached, or is not set up: a page that says so and keeps what was typed."""
 
 from __future__ import annotations
 
@@ -7,35 +7,37 @@ from collections.abc import Callable
 
 from flask import Response, current_app, render_template, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
-from cwportal.db import is_busy
+from cwportal.db import is_away, is_busy
 from cwportal.runtime import Runtime
 from cwportal.services import schema
 
 _log = logging.getLogger(__name__)
 
-Handler = Callable[[DBAPIError], ResponseReturnValue]
+Handler = Callable[[SQLAlchemyError], ResponseReturnValue]
 
 _BARE = "cwportal/unready_bare.html"
 _SECRETS = frozenset({"private_key", "old", "new", "again"})
 """Fields that no page gives back, besides every one that has "password" in its name: a host has names of its own."""
 _SENTENCES = {
     "busy": "The portal's database is busy: something large is being written, a load of data, say. Wait a minute, then press again.",
-    "new": "The portal's database is not set up for this version. The operator of the portal runs: cwportal init",
+    "away": "The portal cannot reach its database. Wait a minute, look whether your last press was done, then press again.",
+    "new": "The portal's database is not set up for this version. The operator of the portal runs: cwportal init (inside another portal: "
+    "flask cwportal init)",
 }
 _SOON = "30"
 """Seconds."""
 
 
 def page(template: str, *, is_current: Callable[[], bool] = lambda: True) -> Handler:
-    """An error handler with the template for a database that is busy or not set up; any other error goes on as it is.
+    """An error handler with the template for a database that is busy, away or not set up; any other error goes on as it is.
 
     `is_current`: whether tables that are not the plugin's are set up.
     """
 
-    def handle(error: DBAPIError) -> ResponseReturnValue:
-        why = "busy" if is_busy(error) else "" if _is_set_up(is_current) else "new"
+    def handle(error: SQLAlchemyError) -> ResponseReturnValue:
+        why = "busy" if is_busy(error) else "away" if is_away(error) else "" if _is_set_up(is_current) else "new"
         if not why:
             raise error
         _log.warning("%s %s: %s", request.method, request.path, _SENTENCES[why])

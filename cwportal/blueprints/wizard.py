@@ -18,6 +18,7 @@ from cwportal.runtime import Runtime
 from cwportal.services import connection, credentials, draft, history, rights, settings_typed
 from cwportal.services.credentials import RightsLacking, Typed
 from cwportal.services.draft import Draft
+from cwportal.services.draft_keys import KeyNeeded
 from cwportal.services.rights import Right
 from cwportal.services.settings import Chosen
 from cwportal.vocabulary import Data, Role
@@ -94,7 +95,7 @@ def step_one() -> ResponseReturnValue:  # noqa: PLR0911 - one for every way it c
         if kept.tested and request.form.get("do") != "test":
             return redirect(steps.address(draft.SETTINGS), 303)
         return _test(kept, form)
-    except draft.KeyNeeded as error:
+    except KeyNeeded as error:
         form.private_key.errors = [*form.private_key.errors, str(error)]
         return _step_one(kept, form)
     except draft.Outdated as error:

@@ -72,7 +72,7 @@ def runtime(*, migrated: bool = True) -> Runtime:
 
         portal: Portal | None = app.extensions.get(OWN_PORTAL)
         if not schema.is_current(found.database.engine) or (portal is not None and not portal.is_current()):
-            raise UsageError("The database is not set up for this version. Run: cwportal init")
+            raise UsageError(f"The database is not set up for this version. Run: {program()} init")
     return found
 
 
@@ -80,6 +80,11 @@ def own_portal() -> Portal | None:
     """The standalone portal's data, None in another host."""
     portal: Portal | None = application().extensions.get(OWN_PORTAL)
     return portal
+
+
+def program() -> str:
+    """How commands are called here. In a host the script `cwportal` would open another portal's database, and make it if told to."""
+    return "cwportal" if own_portal() is not None else "flask cwportal"
 
 
 def actor() -> str:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from cwportal.commands.context import own_portal, runtime
+from cwportal.commands.context import own_portal, program, runtime
 from cwportal.commands.options import json_option
 from cwportal.commands.out import Paint, print_json
 from cwportal.commands.text import cell
@@ -33,7 +33,7 @@ def doctor(context: click.Context, as_json: bool) -> None:
 
     portal = own_portal()
     current = portal.is_current if portal is not None else lambda: True
-    checks = examine(ready, ping=ping, host_is_current=current)
+    checks = examine(ready, ping=ping, host_is_current=current, program=program())
     if as_json:
         print_json([asdict(check) for check in checks])
     else:

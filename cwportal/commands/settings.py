@@ -43,6 +43,7 @@ _FIELDS = {
 def settings(partner: str, **given: str | None) -> None:
     """Show the settings of a partner, after changing those that are given."""
     from cwportal.services import settings as service
+    from cwportal.services import settings_notes
     from cwportal.services.settings_typed import as_text
 
     ready = runtime()
@@ -51,5 +52,5 @@ def settings(partner: str, **given: str | None) -> None:
     values = {name: getattr(chosen, _FIELDS.get(name, name)) for name in given}
     rows = [(name.replace("_", "-"), "not set" if value is None else as_text(value)) for name, value in values.items()]
     say(table(("setting", "value"), rows))
-    for sentence in service.notes(chosen) if changes else ():
+    for sentence in settings_notes.notes(chosen) if changes else ():
         note(f"Warning: {sentence}")

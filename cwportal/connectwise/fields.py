@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
+from typing import TypeGuard
 
 from cwportal.connectwise.errors import Malformed
 
@@ -14,27 +15,39 @@ _NO_DAY = (1900, 9999)
 """Years up to the first, and the last, are what databases and people put where there is no day: 0001-01-01, 1900-01-01, 9999-12-31."""
 # Far beyond any money; keeps a hostile 1e999999999 from becoming a gigabyte of digits.
 _MAX_EXPONENT = 20
+MAX_ID = 2**31 - 1
+"""ConnectWise's ids are 32-bit integers (the specification's int32), and so are the columns that keep them."""
+
+
+def is_id(value: object) -> TypeGuard[int]:
+    """Whether it can be the id of a record."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MAX_ID
 
 
 class Fields:
-    """The fields of one record; `what` names it in errors."""
+    """The fields of one record; `what` names it in errors. `inside`: the record and the field that hold these ones."""
 
-    __slots__ = ("_data", "_what")
+    __slots__ = ("_data", "_inside", "_what")
 
-    def __init__(self, data: object, what: str) -> None:
+    def __init__(self, data: object, what: str, inside: tuple[Fields, str] | None = None) -> None:
         if not isinstance(data, Mapping):
             raise Malformed(
                 f"ConnectWise's answer holds something that is no {what}. Nothing was taken from it; try again."
             )
         self._data = data
         self._what = what
+        self._inside = inside
 
-    def _wrong(self, name: str) -> Malformed:
+    def wrong(self, name: str) -> Malformed:
+        """The error that names this record and the field of it that cannot be relied on."""
+        if self._inside is not None:
+            record, field = self._inside
+            return record.wrong(f"{field}/{name}")
         found = self._data.get("id")
-        number = f" {found}" if isinstance(found, int) else ""
+        number = f" {found}" if is_id(found) else ""
         return Malformed(
             f"ConnectWise's {self._what}{number} has a “{name}” that cannot be understood. "
-            "Nothing was taken from this answer; report it to the portal's operator if it stays."
+            "Nothing was taken from it; report it to the portal's operator if it stays."
         )
 
     def _value(self, name: str) -> object:
@@ -44,8 +57,8 @@ class Fields:
     def identity(self) -> int:
         """The record's own `id`, which must be there."""
         value = self._value("id")
-        if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-            raise self._wrong("id")
+        if not is_id(value):
+            raise self.wrong("id")
         return value
 
     def reference_id(self) -> int | None:
@@ -55,13 +68,22 @@ class Fields:
             return None
         return self.identity()
 
+    def number_of(self, name: str) -> int | None:
+        """A field that holds the id of another record as a bare number; None or 0 mean none."""
+        value = self._value(name)
+        if value is None or value == 0:
+            return None
+        if not is_id(value):
+            raise self.wrong(name)
+        return value
+
     def text(self, name: str) -> str:
         """A text, "" where absent; a number is taken as its digits."""
         value = self._value(name)
         if value is None:
             return ""
         if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-            raise self._wrong(name)
+            raise self.wrong(name)
         return str(value)
 
     def flag(self, name: str) -> bool:
@@ -70,7 +92,7 @@ class Fields:
         if value is None:
             return False
         if not isinstance(value, bool):
-            raise self._wrong(name)
+            raise self.wrong(name)
         return value
 
     def amount(self, name: str) -> Decimal:
@@ -79,17 +101,17 @@ class Fields:
         if value is None:
             return Decimal(0)
         if isinstance(value, bool) or not isinstance(value, int | Decimal):
-            raise self._wrong(name)
+            raise self.wrong(name)
         number = Decimal(value)
         if number and not -_MAX_EXPONENT <= number.adjusted() <= _MAX_EXPONENT:
-            raise self._wrong(name)
+            raise self.wrong(name)
         return number
 
     def count(self, name: str) -> int | None:
         """A whole number from 0 on, None where absent."""
         value = self._value(name)
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
-            raise self._wrong(name)
+            raise self.wrong(name)
         return value
 
     def day(self, name: str) -> date | None:
@@ -102,25 +124,27 @@ class Fields:
             return None
         matched = _DAY.fullmatch(value) if isinstance(value, str) else None
         if matched is None:
-            raise self._wrong(name)
+            raise self.wrong(name)
         try:
             day = date.fromisoformat(matched[1])
         except ValueError:
             if matched[1].startswith("0000"):
                 return None
-            raise self._wrong(name) from None
+            raise self.wrong(name) from None
         return day if _NO_DAY[0] < day.year < _NO_DAY[1] else None
 
     def reference(self, name: str) -> Fields | None:
         """A nested object, None where absent."""
         value = self._value(name)
-        return None if value is None else Fields(value, f"{name} of a {self._what}")
+        if value is not None and not isinstance(value, Mapping):
+            raise self.wrong(name)
+        return None if value is None else Fields(value, self._what, (self, name))
 
     def required_reference(self, name: str) -> Fields:
         """A nested object that must be there."""
         found = self.reference(name)
         if found is None:
-            raise self._wrong(name)
+            raise self.wrong(name)
         return found
 
     def reference_to(self, name: str) -> int | None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import NoReturn
+
+_ESCAPED = re.compile(r"\\u(?:[dD][89a-fA-F]|0000)")
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -16,12 +19,24 @@ def _no_constant(name: str) -> NoReturn:
 def decode(body: bytes) -> object:
     """Parse a JSON body; numbers with a fraction or exponent become Decimal, whole numbers int.
 
-    Raises ValueError for everything that is not one complete JSON document (also NaN and Infinity).
+    Raises ValueError for everything that is not one complete JSON document (also NaN and Infinity). Escapes that stand for no character
+    are not kept, since no database and no file could: NUL is left out, half a surrogate pair becomes a question mark.
     """
+    text = body.decode("utf-8-sig")
     try:
-        data: object = json.loads(body.decode("utf-8-sig"), parse_float=Decimal, parse_constant=_no_constant)
+        data: object = json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
+        return _storable(data) if _ESCAPED.search(text) else data
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def _storable(data: object) -> object:
+    if isinstance(data, str):
+        return data.replace("\x00", "").encode(errors="replace").decode()
+    if isinstance(data, dict):
+        return {_storable(name): _storable(value) for name, value in data.items()}
+    if isinstance(data, list):
+        return [_storable(value) for value in data]
     return data
 
 

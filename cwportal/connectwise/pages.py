@@ -19,6 +19,7 @@ from typing import Protocol
 from cwportal.connectwise import conditions, protocol
 from cwportal.connectwise.answers import Answer
 from cwportal.connectwise.errors import Incomplete, Malformed
+from cwportal.connectwise.fields import is_id
 
 PAGE_SIZE = 1000
 _MAX_PAGES = 10_000
@@ -41,13 +42,14 @@ def rows_of(data: object, path: str) -> list[object]:
     return data
 
 
-def _id_of(row: object, path: str) -> int:
+def id_of(row: object) -> int | None:
+    """The id of a row, None where it has none that can be one."""
     number = row.get("id") if isinstance(row, Mapping) else None
-    if not isinstance(number, int) or isinstance(number, bool) or number <= 0:
-        raise Malformed(
-            f"ConnectWise's answer to {path} holds a row without an id. Nothing was taken from it; try again."
-        )
-    return number
+    return number if is_id(number) else None
+
+
+def _nameless(path: str) -> Malformed:
+    return Malformed(f"ConnectWise's answer to {path} holds a row without an id. Nothing was taken from it; try again.")
 
 
 class Pages:
@@ -61,20 +63,42 @@ class Pages:
         self._sends_links: bool | None = None
         self._lists: dict[str, bool] = {}
 
-    def rows(self, path: str, condition: str = "", extra: Mapping[str, str] | None = None) -> Iterator[object]:
-        """Every row of a list, page by page. `extra` are further query parameters, such as `fields` (with `id`)."""
-        for page in self.pages(path, condition, extra):
+    def rows(
+        self,
+        path: str,
+        condition: str = "",
+        extra: Mapping[str, str] | None = None,
+        nameless: list[Malformed] | None = None,
+    ) -> Iterator[object]:
+        """Every row of a list, page by page. `extra` are further query parameters, such as `fields` (with `id`).
+
+        A row without an id fails the list. `nameless`: it is noted there instead and left out; whoever gives it knows then that what was
+        not found may be one of these.
+        """
+        for page in self.pages(path, condition, extra, nameless):
             yield from page
 
-    def pages(self, path: str, condition: str = "", extra: Mapping[str, str] | None = None) -> Iterator[list[object]]:
+    def pages(
+        self,
+        path: str,
+        condition: str = "",
+        extra: Mapping[str, str] | None = None,
+        nameless: list[Malformed] | None = None,
+    ) -> Iterator[list[object]]:
         """The same as whole pages. Raises Incomplete where rows repeat or come out of order."""
         last = 0
         for _ in range(_MAX_PAGES):
             where = conditions.all_of(condition, f"id > {last}" if last else "")
             answer = self._page(path, where, extra, self._page_size)
             page = rows_of(answer.data, path)
-            ids = [_id_of(row, path) for row in page]
+            numbers = [id_of(row) for row in page]
+            ids = [number for number in numbers if number is not None]
             more = bool(page) and self._more(path, answer, len(page), partial(self._page, path, where, extra, 1))
+            if len(ids) < len(page):
+                if nameless is None or (more and not ids):  # without an id there is no asking for what comes after it
+                    raise _nameless(path)
+                nameless.append(_nameless(path))
+                page = [row for row, number in zip(page, numbers, strict=True) if number is not None]
             if len(set(ids)) != len(ids) or any(number <= last for number in ids) or (more and ids != sorted(ids)):
                 raise Incomplete(
                     f"ConnectWise's pages of {path} repeat rows or come out of order, so the list cannot be trusted. "
@@ -96,7 +120,7 @@ class Pages:
     def _more(self, path: str, answer: Answer, count: int, single: Callable[[], Answer]) -> bool:
         """Whether rows follow this page."""
         kind = _NUMBER.sub("N", path)
-        if answer.link is not None:
+        if answer.link is not None and protocol.tells_pages(answer.link):
             self._sends_links = self._lists[kind] = True
             return protocol.next_page(answer.link) is not None
         if count >= self._page_size:

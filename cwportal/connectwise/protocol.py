@@ -11,6 +11,8 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import parse_qs, quote, urlsplit
 
 ACCEPT = "application/vnd.connectwise.com+json; version=2025.1"
+_PAGES = {"next", "prev", "previous", "first", "last"}
+_LONGEST = 86_400.0
 _LINK = re.compile(r"<([^>]*)>\s*((?:;\s*[^,;<]+)*)")
 
 
@@ -96,17 +98,25 @@ def next_page(header: str) -> dict[str, str] | None:
     return {wanted[name.lower()]: values[-1] for name, values in query.items() if name.lower() in wanted}
 
 
+def tells_pages(header: str) -> bool:
+    """Whether a `Link` header says anything about pages: an empty one does, one with other relations only does not."""
+    return not header.strip() or bool(_PAGES & links(header).keys())
+
+
 def retry_after(value: str | None, now: datetime) -> float | None:
-    """`Retry-After` in seconds from a number or an HTTP date; None where absent or unreadable, never negative."""
+    """`Retry-After` in seconds from a number or an HTTP date; None where absent or unreadable, never negative.
+
+    Never more than a day either: whoever says so is mistaken, and nobody could export until then.
+    """
     if not value:
         return None
     text = value.strip()
     if re.fullmatch(r"\d{1,9}(\.\d{1,6})?", text):
-        return float(text)
+        return min(float(text), _LONGEST)
     try:
         moment = parsedate_to_datetime(text)
     except ValueError:
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - now).total_seconds())
+    return min(max(0.0, (moment - now).total_seconds()), _LONGEST)

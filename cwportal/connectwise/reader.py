@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TypeVar
 
-from cwportal.connectwise import conditions, protocol
+from cwportal.connectwise import batches, conditions, protocol
 from cwportal.connectwise.errors import Incomplete, Malformed
 from cwportal.connectwise.fields import Fields
 from cwportal.connectwise.pages import PAGE_SIZE, Pages, rows_of
@@ -38,7 +38,8 @@ _AGREEMENT_FIELDS = (
 )
 _PRODUCT_FIELDS = "id,identifier,description,price,cost,inactiveFlag,productClass,type,subcategory"
 _ADDITION_FIELDS = (
-    "id,product,quantity,lessIncluded,unitPrice,unitCost,billCustomer,effectiveDate,cancelledDate,description"
+    "id,product,quantity,lessIncluded,unitPrice,unitCost,billCustomer,effectiveDate,cancelledDate,description,"
+    "agreementId"
 )
 
 
@@ -86,29 +87,32 @@ class Reader:
         """How many companies this API member sees."""
         return self._count(f"{COMPANIES}/count", "deletedFlag = false")
 
-    def companies(self, ids: Iterable[int]) -> dict[int, Company]:
-        """Companies by id, also deleted ones. An id that ConnectWise does not have is absent."""
-        return self._by_id(COMPANIES, ids, Company.from_json, _COMPANY_FIELDS)
+    def companies(self, ids: Iterable[int], unread: dict[int, Malformed] | None = None) -> dict[int, Company]:
+        """Companies by id, also deleted ones. An id that ConnectWise does not have is absent; `unread`: see `batches`."""
+        return batches.by_id(self._pages, COMPANIES, ids, Company.from_json, _COMPANY_FIELDS, unread)
 
-    def agreements(self, ids: Iterable[int]) -> dict[int, Agreement]:
-        """Agreements by id, also ended ones. An id that ConnectWise does not have is absent."""
-        return self._by_id(AGREEMENTS, ids, Agreement.from_json, _AGREEMENT_FIELDS)
+    def agreements(self, ids: Iterable[int], unread: dict[int, Malformed] | None = None) -> dict[int, Agreement]:
+        """Agreements by id, also ended ones. An id that ConnectWise does not have is absent; `unread`: see `batches`."""
+        return batches.by_id(self._pages, AGREEMENTS, ids, Agreement.from_json, _AGREEMENT_FIELDS, unread)
 
-    def products_by_id(self, ids: Iterable[int]) -> dict[int, Product]:
-        """Catalog items by id, also inactive ones. An id that ConnectWise does not have is absent."""
-        return self._by_id(CATALOG, ids, Product.from_json, _PRODUCT_FIELDS)
+    def products_by_id(self, ids: Iterable[int], unread: dict[int, Malformed] | None = None) -> dict[int, Product]:
+        """Catalog items by id, also inactive ones. An id that ConnectWise does not have is absent; `unread`: see `batches`."""
+        return batches.by_id(self._pages, CATALOG, ids, Product.from_json, _PRODUCT_FIELDS, unread)
 
-    def products_by_identifier(self, identifiers: Iterable[str]) -> dict[str, tuple[Product, ...]]:
-        """Every asked identifier -> the catalog items that bear it, also inactive ones: none, one or several."""
-        asked = {identifier: _compared(identifier) for identifier in identifiers}
-        found: dict[str, dict[int, Product]] = {same: {} for same in asked.values()}
+    def products_by_identifier(
+        self, identifiers: Iterable[str], unread: dict[str, Malformed] | None = None
+    ) -> dict[str, tuple[Product, ...]]:
+        """Every asked identifier -> the catalog items that bear it, also inactive ones: none, one or several; `unread`: see `batches`."""
+        return batches.by_identifier(self._pages, CATALOG, identifiers, _compared, _PRODUCT_FIELDS, unread)
+
+    def missing_products(self, identifiers: Iterable[str]) -> frozenset[str]:
+        """Those of the identifiers that no catalog item bears, asked before they are created: each list must be as long as it is counted."""
+        asked, there = set(identifiers), set[str]()
         for condition in conditions.texts_equal("identifier", filter(None, map(str.strip, asked))):
-            for row in self._pages.rows(CATALOG, condition.text, {"fields": _PRODUCT_FIELDS}):
-                product = Product.from_json(row)
-                hits = found.get(_compared(product.identifier))
-                if hits is not None:
-                    hits[product.id] = product
-        return {identifier: tuple(found[same].values()) for identifier, same in asked.items()}
+            rows = list(self._pages.rows(CATALOG, condition.text, {"fields": "id,identifier"}))
+            self._as_many(len(rows), CATALOG, condition.text)
+            there |= {_compared(Fields(row, "product").text("identifier")) for row in rows}
+        return frozenset(identifier for identifier in asked if _compared(identifier) not in there)
 
     def additions(self, agreement_id: int) -> list[Addition]:
         """Every addition of an agreement, cancelled ones too, by id. One request for up to 1,000 of them.
@@ -119,6 +123,12 @@ class Reader:
         path = f"{AGREEMENTS}/{agreement_id}/additions"
         pages = list(self._pages.pages(path, extra={"fields": _ADDITION_FIELDS}))
         rows = [Addition.from_json(row) for page in pages for row in page]
+        strange = next((row for row in rows if row.agreement_id not in (None, agreement_id)), None)
+        if strange is not None:
+            raise Malformed(
+                f"ConnectWise's answer to {path} holds line {strange.id} of agreement {strange.agreement_id}. "
+                "Nothing was taken from it; try again."
+            )
         if len(pages) > 1 and self._count(f"{path}/count") != len(rows):
             raise Incomplete(
                 f"The additions of agreement {agreement_id} changed while they were read. "
@@ -136,17 +146,26 @@ class Reader:
                 f"ConnectWise listed no additions of agreement {agreement_id} and counts {count}. Nothing was taken from it; try again."
             )
 
+    def all_additions(self, agreement_id: int, listed: int) -> None:
+        """Make sure that a list from which lines of ours are missing was the whole list. Incomplete where ConnectWise counts otherwise."""
+        self._as_many(listed, f"{AGREEMENTS}/{agreement_id}/additions")
+
     def find_company(
-        self, *, identifier: str | None = None, name: str | None = None, deleted: bool = False
+        self, *, identifier: str | None = None, name: str | None = None, deleted: bool = False, counted: bool = False
     ) -> list[Company]:
-        """Companies of this identifier or name that are not in the recycle bin (`deleted`: also those); case does not matter."""
+        """Companies of this identifier or name that are not in the recycle bin (`deleted`: also those); case does not matter.
+
+        `counted`: that there is none is believed only if ConnectWise counts none, else Incomplete.
+        """
         field, text = ("identifier", identifier) if identifier is not None else ("name", name or "")
         kept = "" if deleted else "deletedFlag = false"
         where = conditions.all_of(conditions.equals(field, text.strip()).text, kept)
-        found = map(Company.from_json, self._pages.rows(COMPANIES, where, {"fields": _COMPANY_FIELDS}))
+        rows = list(self._pages.rows(COMPANIES, where, {"fields": _COMPANY_FIELDS}))
+        if counted and not rows:
+            self._as_many(0, COMPANIES, where)
         return [
             company
-            for company in found
+            for company in map(Company.from_json, rows)
             if same_text(getattr(company, field), text) and (deleted or not company.deleted)
         ]
 
@@ -157,8 +176,11 @@ class Reader:
         return [agreement for agreement in found if same_text(agreement.name, name) and _at(agreement, company_id)]
 
     def agreements_of(self, company_id: int) -> list[Agreement]:
-        """All agreements of a company, ended ones too."""
-        rows = self._pages.rows(AGREEMENTS, f"company/id = {company_id}", {"fields": _AGREEMENT_FIELDS})
+        """All agreements of a company, ended ones too. That it has none is believed only if ConnectWise counts none."""
+        where = f"company/id = {company_id}"
+        rows = list(self._pages.rows(AGREEMENTS, where, {"fields": _AGREEMENT_FIELDS}))
+        if not rows:
+            self._as_many(0, AGREEMENTS, where)
         return [agreement for agreement in map(Agreement.from_json, rows) if _at(agreement, company_id)]
 
     def iterate_companies(self, updated_since: datetime | None = None) -> Iterator[Company]:
@@ -172,9 +194,9 @@ class Reader:
         """All agreements, ended ones too, as `iterate_companies`."""
         return self._all(AGREEMENTS, _AGREEMENT_FIELDS, Agreement.from_json, updated_since)
 
-    def billing_cycles(self) -> list[BillingCycle]:
-        """How often agreements bill."""
-        return self._table("/finance/billingCycles", BillingCycle.from_json)
+    def billing_cycles(self, unread: dict[int, Malformed] | None = None) -> list[BillingCycle]:
+        """How often agreements bill. `unread`: see `batches`."""
+        return self._table("/finance/billingCycles", BillingCycle.from_json, unread)
 
     def company_statuses(self) -> list[CompanyStatus]:
         """The partner's company statuses."""
@@ -201,11 +223,16 @@ class Reader:
         return emails[0][1] if emails else None
 
     def find_contacts(self, company_id: int, first_name: str, last_name: str) -> list[int]:
-        """Contacts of a company with this name, by id. Needs a right that the documented role does not hold."""
-        rows = self._pages.rows(
-            "/company/contacts", f"company/id = {company_id}", {"fields": "id,firstName,lastName,company"}
-        )
-        contacts = [Fields(row, "contact") for row in rows]
+        """Contacts of a company with this name, by id. Needs a right that the documented role does not hold.
+
+        That the company has none is believed only if ConnectWise counts none.
+        """
+        path, where = "/company/contacts", f"company/id = {company_id}"
+        contacts = [
+            Fields(row, "contact") for row in self._pages.rows(path, where, {"fields": "id,firstName,lastName,company"})
+        ]
+        if not contacts:
+            self._as_many(0, path, where)
         return [
             contact.identity()
             for contact in contacts
@@ -235,8 +262,12 @@ class Reader:
         """One row of a list, only to see whether we may read it; raises Forbidden where not."""
         return rows_of(self._transport.get(path, {**(params or {}), "pageSize": "1"}).data, path)
 
-    def _table(self, path: str, record: Callable[[object], _T]) -> list[_T]:
-        return [record(row) for row in self._pages.rows(path)]
+    def _table(self, path: str, record: Callable[[object], _T], unread: dict[int, Malformed] | None = None) -> list[_T]:
+        """A small table of the partner's own. One without rows is counted: it would be filled a second time, or nothing known of it."""
+        rows = batches.table(self._pages, path, record, unread)
+        if not rows and not unread:
+            self._as_many(0, path)
+        return rows
 
     def _all(
         self, path: str, fields: str, record: Callable[[object], _T], updated_since: datetime | None
@@ -250,13 +281,14 @@ class Reader:
                 f"ConnectWise listed no {path.rpartition('/')[2]} and counts some. Nothing was taken from it; try again."
             )
 
-    def _by_id(self, path: str, ids: Iterable[int], record: Callable[[object], _T], fields: str) -> dict[int, _T]:
-        found: dict[int, _T] = {}
-        for condition in conditions.ids_in("id", ids, used=conditions.USED + len(fields)):
-            for row in self._pages.rows(path, condition, {"fields": fields}):
-                item = record(row)
-                found[getattr(item, "id")] = item  # noqa: B009
-        return found
+    def _as_many(self, listed: int, path: str, condition: str = "") -> None:
+        """Incomplete unless ConnectWise counts as many as it has listed."""
+        count = self._count(f"{path}/count", condition)
+        if count != listed:
+            raise Incomplete(
+                f"ConnectWise listed {listed} of {path} and counts {count}, so the list cannot be trusted. "
+                "Nothing was taken from it; try again."
+            )
 
     def _count(self, path: str, condition: str = "") -> int:
         data = self._transport.get(path, {"conditions": condition} if condition else None).data

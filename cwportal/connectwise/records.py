@@ -13,6 +13,8 @@ from decimal import Decimal
 
 from cwportal.connectwise.companyinfo import CompanyInfo
 from cwportal.connectwise.fields import Fields
+from cwportal.connectwise.system import SecurityRow, SystemInfo
+from cwportal.connectwise.tables import BillingCycle, CompanyStatus, NamedItem
 
 __all__ = [
     "Addition",
@@ -27,27 +29,6 @@ __all__ = [
     "SecurityRow",
     "SystemInfo",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class SystemInfo:
-    """`/system/info`."""
-
-    version: str
-    is_cloud: bool
-    cloud_region: str
-    server_time_zone: str
-
-    @classmethod
-    def from_json(cls, data: object) -> SystemInfo:
-        """From the API's JSON."""
-        row = Fields(data, "system info")
-        return cls(
-            version=row.text("version"),
-            is_cloud=row.flag("isCloud"),
-            cloud_region=row.text("cloudRegion"),
-            server_time_zone=row.text("serverTimeZone"),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,21 +57,6 @@ class Company:
             status_name=status.text("name") if status else "",
             default_contact_id=row.reference_to("defaultContact"),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class CompanyStatus:
-    """`/company/companies/statuses`: names are the partner's own; `inactive` is the flag that counts."""
-
-    id: int
-    name: str
-    inactive: bool
-
-    @classmethod
-    def from_json(cls, data: object) -> CompanyStatus:
-        """From the API's JSON."""
-        row = Fields(data, "company status")
-        return cls(id=row.identity(), name=row.text("name"), inactive=row.flag("inactiveFlag"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,25 +119,10 @@ def _currency(reference: Fields | None) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class BillingCycle:
-    """`/finance/billingCycles`. `billing_options` is Monthly, Yearly, NotRecurring and so on; "" where not told."""
-
-    id: int
-    name: str
-    billing_options: str
-
-    @classmethod
-    def from_json(cls, data: object) -> BillingCycle:
-        """From the API's JSON."""
-        row = Fields(data, "billing cycle")
-        return cls(id=row.identity(), name=row.text("name"), billing_options=row.text("billingOptions"))
-
-
-@dataclass(frozen=True, slots=True)
 class Addition:
     """`/finance/agreements/{id}/additions`. An amount that ConnectWise omits is 0: that is what it bills.
 
-    `cancelled` is the row's last day; the row stays listed after it.
+    `cancelled` is the row's last day; the row stays listed after it. `agreement_id`: None where ConnectWise does not tell.
     """
 
     id: int
@@ -185,6 +136,7 @@ class Addition:
     effective: date | None
     cancelled: date | None
     description: str
+    agreement_id: int | None = None
 
     @classmethod
     def from_json(cls, data: object) -> Addition:
@@ -203,6 +155,7 @@ class Addition:
             effective=row.day("effectiveDate"),
             cancelled=row.day("cancelledDate"),
             description=row.text("description"),
+            agreement_id=row.number_of("agreementId"),
         )
 
 
@@ -238,29 +191,6 @@ class Product:
 
 
 @dataclass(frozen=True, slots=True)
-class NamedItem:
-    """A row of one of the partner's own tables: agreement types, product types, categories, subcategories (with their category)."""
-
-    id: int
-    name: str
-    inactive: bool
-    default: bool
-    category_id: int | None = None
-
-    @classmethod
-    def from_json(cls, data: object) -> NamedItem:
-        """From the API's JSON."""
-        row = Fields(data, "table row")
-        return cls(
-            id=row.identity(),
-            name=row.text("name"),
-            inactive=row.flag("inactiveFlag"),
-            default=row.flag("defaultFlag"),
-            category_id=row.reference_to("category"),
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class Document:
     """`/system/documents`. `size` in bytes, None where ConnectWise does not tell."""
 
@@ -274,28 +204,3 @@ class Document:
         """From the API's JSON."""
         row = Fields(data, "document")
         return cls(id=row.identity(), title=row.text("title"), file_name=row.text("fileName"), size=row.count("size"))
-
-
-@dataclass(frozen=True, slots=True)
-class SecurityRow:
-    """One row of `/system/mySecurity`; levels are "None", "My" or "All", "" where not told."""
-
-    module: str
-    function: str
-    add: str
-    edit: str
-    delete: str
-    inquire: str
-
-    @classmethod
-    def from_json(cls, data: object) -> SecurityRow:
-        """From the API's JSON."""
-        row = Fields(data, "security row")
-        return cls(
-            module=row.text("moduleName"),
-            function=row.text("moduleFunctionName"),
-            add=row.text("addLevel"),
-            edit=row.text("editLevel"),
-            delete=row.text("deleteLevel"),
-            inquire=row.text("inquireLevel"),
-        )

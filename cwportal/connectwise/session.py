@@ -162,8 +162,14 @@ class Transport:
             self._repeated("GET", lambda: self._wire.send("GET", path, url=url, headers=self._headers, params=one))
         except (errors.Forbidden, errors.NotFound, errors.Invalid):
             pass  # the application itself answered, so it knows the keys
-        except errors.ConnectWiseError:
+        except errors.Rejected:
             return failure
+        except errors.ConnectWiseError as silent:  # what is wrong cannot be told: keys are not to blame for an outage
+            return errors.NotJson(
+                f"ConnectWise did not take {method} {asked} (404 without its own answer), and asking again failed too. {silent.sentence}",
+                status=404,
+                certainty=failure.certainty,
+            )
         return errors.NotFound(
             f"This ConnectWise does not know {method} {asked} (404), although it answers otherwise. "
             "Its release may be too old for the portal.",

@@ -73,6 +73,15 @@ def _response_class(budget: Budget) -> type[http.client.HTTPResponse]:
             raw = self.fp.detach()
             self.fp = io.BufferedReader(_BudgetedRaw(sock, raw, budget))
 
+        def _read_status(self) -> tuple[str, int, str]:
+            """The final status line. `http.client` passes over 100 only and takes 102 or 103 for the whole answer; the real one would then
+            be read as the answer to the next request on this connection."""
+            while True:
+                status: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
+                if not 100 < status[1] < 200 or status[1] == http.client.SWITCHING_PROTOCOLS:
+                    return status
+                http.client.parse_headers(self.fp)
+
     return BudgetedResponse
 
 

@@ -12,18 +12,33 @@ from collections.abc import Mapping
 from cwportal.connectwise.errors import Malformed
 from cwportal.connectwise.fields import Fields
 from cwportal.connectwise.multipart import Content
-from cwportal.connectwise.reader import AGREEMENTS, CATALOG, COMPANIES
+from cwportal.connectwise.reader import AGREEMENTS, CATALOG, COMPANIES, same_text
 from cwportal.connectwise.records import Addition, Agreement, Company, Document, NamedItem, Product
 from cwportal.connectwise.session import Transport
 
 Values = Mapping[str, object]
 
 
-def _is_answer(path: str, what: str, asked: int, answered: int) -> None:
+def _is_answer(path: str, what: str, asked: object, answered: object) -> None:
     if answered != asked:
         raise Malformed(
-            f"ConnectWise answered the change of {path} with {what} {answered}, so nobody knows what it did."
+            f"ConnectWise answered the write to {path} with {what} {answered}, so nobody knows what it did."
         )
+
+
+def _asked(fields: Values, name: str, otherwise: int | None) -> object:
+    """The id that was sent as a reference; `otherwise` where none was, or ConnectWise does not tell what it has there."""
+    sent = fields.get(name)
+    return sent.get("id", otherwise) if isinstance(sent, Mapping) and otherwise is not None else otherwise
+
+
+def _bears(path: str, what: str, *texts: tuple[object, str]) -> None:
+    """Whether the record that was made is the one that was asked for, as far as ConnectWise tells. `texts`: what was sent, what is answered; a
+    rule of the partner's may have changed one of them, not all.
+    """
+    told = [(asked, answered) for asked, answered in texts if isinstance(asked, str) and answered]
+    if told and not any(same_text(asked, answered) for asked, answered in told):
+        _is_answer(path, what, *told[0])
 
 
 class Writer:
@@ -34,18 +49,30 @@ class Writer:
 
     def create_addition(self, agreement_id: int, fields: Values) -> Addition:
         """Add a line to an agreement; needs `product` ({"id": N}) and `billCustomer`."""
-        return Addition.from_json(self._transport.post(f"{AGREEMENTS}/{agreement_id}/additions", fields).data)
+        path = f"{AGREEMENTS}/{agreement_id}/additions"
+        made = Addition.from_json(self._transport.post(path, fields).data)
+        _is_answer(path, "a line of agreement", agreement_id, made.agreement_id or agreement_id)
+        _is_answer(path, "a line of product", _asked(fields, "product", made.product_id), made.product_id)
+        return made
 
     def patch_addition(self, agreement_id: int, addition_id: int, fields: Values) -> Addition:
         """Change fields of a line in one request."""
         path = f"{AGREEMENTS}/{agreement_id}/additions/{addition_id}"
         changed = Addition.from_json(self._transport.patch(path, fields).data)
         _is_answer(path, "line", addition_id, changed.id)
+        _is_answer(path, "a line of agreement", agreement_id, changed.agreement_id or agreement_id)
         return changed
 
     def create_product(self, fields: Values) -> Product:
         """Create a catalog item; needs `identifier`, `description`, `customerDescription`, `type`, `subcategory`."""
-        return Product.from_json(self._transport.post(CATALOG, fields).data)
+        made = Product.from_json(self._transport.post(CATALOG, fields).data)
+        _bears(
+            CATALOG,
+            "product",
+            (fields.get("identifier"), made.identifier),
+            (fields.get("description"), made.description),
+        )
+        return made
 
     def patch_product(self, product_id: int, fields: Values) -> Product:
         """Change fields of a catalog item in one request."""
@@ -56,11 +83,15 @@ class Writer:
 
     def create_company(self, fields: Values) -> Company:
         """Create a company; needs `identifier` and `name`. A taken identifier gives Invalid with ObjectExists."""
-        return Company.from_json(self._transport.post(COMPANIES, fields).data)
+        made = Company.from_json(self._transport.post(COMPANIES, fields).data)
+        _bears(COMPANIES, "company", (fields.get("identifier"), made.identifier), (fields.get("name"), made.name))
+        return made
 
     def create_agreement(self, fields: Values) -> Agreement:
         """Create an agreement; needs `name`, `type`, `company`, and since 2025.1 `contact`."""
-        return Agreement.from_json(self._transport.post(AGREEMENTS, fields).data)
+        made = Agreement.from_json(self._transport.post(AGREEMENTS, fields).data)
+        _is_answer(AGREEMENTS, "an agreement of company", _asked(fields, "company", made.company_id), made.company_id)
+        return made
 
     def create_contact(self, fields: Values) -> int:
         """Create a contact and return its id. Needs a right that the documented role does not hold."""
@@ -87,8 +118,15 @@ class Writer:
         """
         parts = {"recordType": "Agreement", "recordId": str(agreement_id), "title": title, "privateFlag": "true"}
         answer = self._transport.upload("/system/documents", parts, {"file": (file_name, content, media_type)})
-        return Document.from_json(answer.data)
+        made = Document.from_json(answer.data)
+        _bears("/system/documents", "file", (title, made.title), (file_name, made.file_name))
+        return made
 
     def delete_document(self, document_id: int) -> None:
         """Delete a document."""
-        self._transport.delete(f"/system/documents/{document_id}")
+        path = f"/system/documents/{document_id}"
+        said = self._transport.delete(path).data
+        if isinstance(said, Mapping) and said.keys() & {"code", "errors"}:
+            raise Malformed(
+                f"ConnectWise answered DELETE {path} with an error as if it were done, so nobody knows what it did."
+            )

@@ -18,10 +18,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cwportal.config import Config
+from cwportal.dev.claims import Port, check_free, only_one
 from cwportal.dev.demo import DEMO_DIR, NEWCOMER_DIR, PARTNER, TENANT, seed_sandbox
 from cwportal.dev.logins import FIRST_VISIT, LOGINS, PASSWORD, add_logins
 from cwportal.dev.programs import Places, programs
-from cwportal.dev.supervisor import Port, Supervisor, check_free, only_one
+from cwportal.dev.supervisor import Supervisor
 from cwportal.errors import CWPortalError, UsageError
 from cwportal.sandbox import Sandbox
 from cwportal.sandbox.defaults import EXPORT_KEYS

@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 
 from cwportal.dev import valkey
-from cwportal.dev.supervisor import Port, Program
+from cwportal.dev.claims import Port
+from cwportal.dev.supervisor import Program
 
 _THREADS = 8
 """Requests the portal serves at once."""

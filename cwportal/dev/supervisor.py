@@ -7,50 +7,36 @@ in the reverse order of their start.
 
 from __future__ import annotations
 
-import fcntl
+import errno
 import os
 import selectors
 import signal
-import socket
 import subprocess  # nosec B404
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import IO
 
-from cwportal.errors import CWPortalError, UsageError
+from cwportal.dev.claims import Port, check_free, only_one
+from cwportal.errors import CWPortalError
 from cwportal.jobs import lifeline
 
-LOCK = "supervisor.lock"
-
 _TICK = 0.1
+_TWICE = 1.0
+"""Seconds within which two signals are one: `make` passes on what a service manager has sent to both."""
 _CHUNK = 65_536
+_NOBODY_READS = frozenset({errno.EPIPE, errno.EIO})
+"""A closed pipe, a terminal that is gone."""
 _LONGEST_LINE = 8_192
 """Bytes without a line break after which what is there is shown."""
 
 
-class AlreadyRunning(UsageError):
-    """A supervisor works on this instance folder."""
-
-
-class PortTaken(UsageError):
-    """Something else listens where a program of ours has to."""
-
-
 class ProgramFailed(CWPortalError):
     """A program does not stay up, or does not become ready."""
-
-
-@dataclass(frozen=True, slots=True)
-class Port:
-    """A port of 127.0.0.1 that a program will listen on. `change`: what to type to use another."""
-
-    number: int
-    change: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +78,8 @@ class _Child:
 class Supervisor:
     """Runs programs until SIGINT, SIGTERM or SIGHUP, or until one of them cannot be kept up.
 
-    `write` gets whole lines without their end (default: printed). If it fails because nobody reads any more, everything is stopped.
+    `write` gets whole lines without their end (default: printed). If it fails because nobody reads any more, everything is stopped; a line
+    for which there is no room (a full disk) is lost.
     """
 
     def __init__(
@@ -105,11 +92,12 @@ class Supervisor:
     ) -> None:
         self._instance = instance
         self._children = [_Child(program) for program in programs]
-        self._write = write or partial(print, flush=True)
+        self._write = write or _print
         self._patience = patience or Patience()
         self._width = max((len(program.name) for program in programs), default=0)
         self._selector = selectors.DefaultSelector()
         self._signals = 0
+        self._signalled = 0.0
 
     def run(self, *, started: Callable[[], None] | None = None) -> None:
         """Start all, in order, and keep them up until a signal; returns when all have ended.
@@ -201,6 +189,8 @@ class Supervisor:
     def _stop_all(self) -> None:
         """SIGTERM in reverse order, SIGKILL for those that do not go or when a second signal comes."""
         seen = self._signals
+        if seen:
+            self._say("Stopping, what is in hand is finished first; Ctrl-C once more does not wait for it.")
         for child in reversed(self._children):
             child.again = None
             process = child.process
@@ -251,13 +241,16 @@ class Supervisor:
     def _put(self, line: str) -> None:
         try:
             self._write(line)
-        except BrokenPipeError:
-            self._signals = max(self._signals, 1)
+        except OSError as error:
+            if error.errno in _NOBODY_READS:
+                self._signals = max(self._signals, 1)
 
     @contextmanager
     def _handlers(self) -> Iterator[None]:
         def note(_signum: int, _frame: object) -> None:
-            self._signals += 1
+            now = time.monotonic()
+            if not self._signals or now - self._signalled >= _TWICE:
+                self._signals, self._signalled = self._signals + 1, now
 
         numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         former = {number: signal.signal(number, note) for number in numbers}
@@ -268,34 +261,7 @@ class Supervisor:
                 signal.signal(number, handler)
 
 
-@contextmanager
-def only_one(instance: Path) -> Iterator[None]:
-    """Hold the instance folder for this process during the block. AlreadyRunning."""
-    instance.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(instance / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            who = os.read(descriptor, 200).decode(errors="replace").strip()
-            raise AlreadyRunning(
-                f"This is running already in {instance}{f' ({who})' if who else ''}. Stop it with Ctrl-C in its terminal, or use "
-                "another folder: CWPORTAL_INSTANCE."
-            ) from None
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"process {os.getpid()}, since {datetime.now(UTC):%d %b %Y, %H:%M:%S} UTC".encode())
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def check_free(name: str, port: Port) -> None:
-    """PortTaken, if `name` could not listen there now."""
-    with socket.socket() as attempt:
-        attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            attempt.bind(("127.0.0.1", port.number))
-        except OSError as error:
-            raise PortTaken(
-                f"Port {port.number} of 127.0.0.1, which {name} needs, cannot be used: {error.strerror}. Use another: {port.change}"
-            ) from None
+def _print(line: str) -> None:
+    """What the terminal's character set does not have is shown by its number."""
+    coding = sys.stdout.encoding or "utf-8"
+    print(line.encode(coding, "backslashreplace").decode(coding), flush=True)

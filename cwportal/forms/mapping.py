@@ -14,6 +14,9 @@ from cwportal.services.mapping_draft import Bulk, Fields, Sent
 
 LONGEST_TEXT = 300
 """Characters of a company's name that are kept."""
+LONGEST_WORDS = 100
+"""Characters of the words by which an agreement is sought."""
+_MOST_SOUGHT = 20
 _MOST_ROWS = 200
 BULK = (
     ("", "choose …"),
@@ -48,6 +51,12 @@ class MappingForm(Press):
         """Accounts whose row is ticked."""
         return request.form.getlist("select")
 
+    def among(self) -> list[tuple[str, str]]:
+        """(account, words) of the rows in which an agreement is sought."""
+        rows = enumerate(request.form.getlist("row")[:_MOST_ROWS])
+        found = ((key, words_of(request.form.get(f"among-{number}", ""))) for number, key in rows)
+        return [(key, words) for key, words in found if words][:_MOST_SOUGHT]
+
     def rows(self) -> Iterator[Sent]:
         """The rows that can be understood; others cannot come from our page."""
         for number, account_id in enumerate(request.form.getlist("row")[:_MOST_ROWS]):
@@ -68,6 +77,11 @@ class MappingForm(Press):
                 seen=seen,
                 draft=draft,
             )
+
+
+def words_of(text: str) -> str:
+    """The words by which an agreement is sought, as a text field shows them."""
+    return " ".join(_clean(text, LONGEST_WORDS).split())
 
 
 def was(fields: Fields, seen: str, draft: str) -> str:

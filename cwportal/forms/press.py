@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask_wtf import FlaskForm  # type: ignore[import-untyped]
 
 _LONGEST = 10 * 366 * 86_400
@@ -17,3 +19,9 @@ class Press(FlaskForm):  # type: ignore[misc]  # flask_wtf has no types
     class Meta(FlaskForm.Meta):  # type: ignore[misc]
         csrf = True
         csrf_time_limit = _LONGEST
+
+    def __getattr__(self, name: str) -> Any:
+        """The token's field as templates call it, where a host has another name for it (WTF_CSRF_FIELD_NAME)."""
+        if name != "csrf_token":
+            raise AttributeError(f"{type(self).__name__} has no {name}")
+        return self._fields[self.meta.csrf_field_name]

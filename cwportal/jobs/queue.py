@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import ConnectionError, RedisError  # noqa: A004 (not the one of Python)
 from redis.retry import Retry
 from rq import Queue
 from rq.exceptions import DuplicateJobError, NoSuchJobError
@@ -72,18 +72,21 @@ class RunQueue:
         self._timeout = int(runtime.config.run_limit) + _MARGIN
 
     def enqueue(self, *run_ids: int) -> None:
-        """Put runs into the queue, each under a fresh job id; they must be committed. Raises redis' errors."""
+        """Put runs into the queue, all or none, each under a fresh job id; they must be committed. Raises redis' errors."""
         slow = lanes.slow(self._runtime, run_ids)
-        for run_id in run_ids:
-            queue = self.slow if run_id in slow else self.rq
-            queue.enqueue_call(
-                TASK,
-                args=(run_id,),
-                job_id=f"run-{run_id}-{secrets.token_hex(6)}",
-                timeout=self._timeout,
-                result_ttl=0,
-                failure_ttl=_FAILURES_KEPT,
-            )
+        with self.redis.pipeline() as together:
+            for run_id in run_ids:
+                queue = self.slow if run_id in slow else self.rq
+                queue.enqueue_call(
+                    TASK,
+                    args=(run_id,),
+                    job_id=f"run-{run_id}-{secrets.token_hex(6)}",
+                    timeout=self._timeout,
+                    result_ttl=0,
+                    failure_ttl=_FAILURES_KEPT,
+                    pipeline=together,
+                )
+            together.execute()
 
     def enqueue_refresh(self, partner_id: str) -> None:
         """Put a refresh into the queue, unless this partner's waits there or is being done. Raises redis' errors."""
@@ -147,11 +150,13 @@ def connect(runtime: Runtime) -> Iterator[RunQueue]:
 
 
 def _open(url: str) -> Redis:
-    """A connection that is made when it is used. What is wrong is not quoted: it may be a part of the password."""
+    """A connection that is made when it is used. What is wrong is not quoted: it may be a part of the password.
+
+    One that breaks is made again once; a server that does not answer is not asked twice, somebody waits before a page.
+    """
+    again = Retry(NoBackoff(), 1, supported_errors=(ConnectionError,))
     try:
-        redis: Redis = Redis.from_url(
-            url, socket_connect_timeout=_PATIENCE, socket_timeout=_PATIENCE, retry=Retry(NoBackoff(), 1)
-        )
+        redis: Redis = Redis.from_url(url, socket_connect_timeout=_PATIENCE, socket_timeout=_PATIENCE, retry=again)
         pool = redis.connection_pool
         pool.connection_class(**pool.connection_kwargs)  # options that it does not know show here
     except (ValueError, TypeError, RedisError):
@@ -219,14 +224,14 @@ def _request(
     return Requested(run_id, None)
 
 
-def request_refresh(runtime: Runtime, partner_id: str) -> str | None:
-    """Ask a worker to read the partner's companies and agreements again; asked twice it is done once.
+def request_refresh(runtime: Runtime, partner_id: str, *, everything: bool = False) -> str | None:
+    """Ask a worker to read the partner's companies and agreements again; asked twice it is done once. `everything`: not only what changed.
 
     None if it is in the queue, else why not; then ask again later, and the directory says so, too. Raises NotConnected (a connection that
     the wizard has tested will do).
     """
-    connection.get(runtime, partner_id, draft=True)
     at = runtime.clock()
+    directory.asked(runtime, partner_id, at, everything=everything)  # before a worker can begin
     try:
         with connect(runtime) as queue:
             queue.enqueue_refresh(partner_id)
@@ -235,5 +240,4 @@ def request_refresh(runtime: Runtime, partner_id: str) -> str | None:
             runtime, partner_id, at, failure="The portal cannot reach its queue. Try again in some minutes."
         )
         return str(error)
-    directory.asked(runtime, partner_id, at)
     return None

@@ -8,13 +8,15 @@ single whatever happens here.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
-from redis.exceptions import RedisError
+from redis import Redis
+from redis.exceptions import RedisError, ResponseError
 from rq import Queue, Worker
 from rq.exceptions import StopRequested
 from rq.job import Job
@@ -29,6 +31,7 @@ from cwportal.jobs.queue import SLOW, QueueUnavailable, connect
 from cwportal.jobs.requeue import requeue
 from cwportal.jobs.signals import Stop, Stopped
 from cwportal.runtime import Runtime
+from cwportal.services.silent import Watch
 
 Context = Callable[[], AbstractContextManager[Any]]
 """Entered around every job in the child: a Flask application's `app_context`."""
@@ -48,7 +51,7 @@ class Pace:
 
     @classmethod
     def of(cls, config: Config) -> Self:
-        """A dead run is noticed at most half a lease after its lease has run out."""
+        """A dead run is noticed at most half a lease after its lease has run out, by a worker that began later within a lease."""
         look = max(1, min(15, int(config.lease / 4)))
         # RQ waits for a job for (ttl - 15) seconds at a time, and looks after other things in between.
         return cls(ttl=15 + look, maintenance=look, monitoring=max(1, min(5, int(config.lease / 12))))
@@ -65,9 +68,12 @@ class ExportWorker(Worker):
     context: Context
     forked: Callable[[], None]
     stop: Stop
+    watch: Watch | None = None
     lanes: Lanes | None = None
     """None: takes what there is, whatever others do."""
     quick_in_a_row = 0
+    looked = -math.inf
+    """When runs without a job were looked for, by a clock that nobody sets."""
 
     def told(self) -> None:
         """By the first signal."""
@@ -80,6 +86,12 @@ class ExportWorker(Worker):
         if self.horse_pid:
             self.kill_horse()
             self.wait_for_horse()
+
+    def _set_ip_address(self, connection: Redis) -> None:
+        """Nobody needs the address, and redis-py cannot read it where the path of a socket has a space."""
+        with suppress(ResponseError):
+            connection.client_setname(self.name)
+        self.ip_address = "unknown"
 
     def _install_signal_handlers(self) -> None:
         """Those of `serve` stand: they also work while RQ's worker starts and ends."""
@@ -131,6 +143,8 @@ class ExportWorker(Worker):
         except RedisError as error:
             _log.warning("The queue is away while a job runs, which goes on: %s", error)
             _revive(self.runtime)
+        if self.should_run_maintenance_tasks:
+            self._look_after_runs()  # those of the others: who is busy for long sees best that one of them has died
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """One job. What Redis does not hear of it is known from the database: a run that has not ended is enqueued again."""
@@ -148,11 +162,21 @@ class ExportWorker(Worker):
         if self.lanes is not None:
             self.lanes.work(slow=job.origin == SLOW)
 
+    def _due(self) -> bool:
+        return time.monotonic() - self.looked >= self.maintenance_interval
+
+    should_run_maintenance_tasks = property(_due)
+    """Not by the clock of the machine: set back by an hour it would keep RQ from looking for an hour."""
+
     def run_maintenance_tasks(self) -> None:
         """RQ's own, and runs without a job are put back into the queue. A lock of RQ's that is left behind lasts 15 minutes."""
         with self.stop.later(), suppress(RedisError):
             super().run_maintenance_tasks()  # type: ignore[no-untyped-call]
-        put_back(self.runtime)
+        self._look_after_runs()
+
+    def _look_after_runs(self) -> None:
+        put_back(self.runtime, self.watch)
+        self.looked = time.monotonic()
 
     def prepare_job_execution(self, job: Job, remove_from_intermediate_queue: bool = False) -> None:  # noqa: ARG002
         """RQ does not expect a worker of two queues to wait for one of them, which then keeps what was taken in another list."""
@@ -193,12 +217,13 @@ def serve(
     `context` is entered around every job; `forked` is called in every child first, to forget what it must not share (a host's
     database connections). A lost Redis is waited for. Raises QueueUnavailable only in a burst, ConfigurationError if there is no Redis to use.
     """
+    watch = None if burst else Watch()
     with signals.listening() as stop, suppress(Stopped):
         while True:
             try:
                 with stop.at_once():
-                    _prepare(runtime)
-                if _work(runtime, context, forked, stop, burst=burst):
+                    _prepare(runtime, watch)
+                if _work(runtime, context, forked, stop, watch):
                     return
             except QueueUnavailable as error:
                 if burst:
@@ -208,25 +233,25 @@ def serve(
                 time.sleep(_AGAIN)
 
 
-def put_back(runtime: Runtime) -> None:
+def put_back(runtime: Runtime, watch: Watch | None = None) -> None:
     """Requeue, and only note it if the queue or the database are away: the next turn comes soon."""
     try:
-        for run_id in requeue(runtime):
+        for run_id in requeue(runtime, watch):
             _log.info("Run %d: without a worker, put into the queue", run_id)
     except (CWPortalError, SQLAlchemyError) as error:
         _log.warning("Runs without a worker could not be looked for: %s", error)
 
 
-def _prepare(runtime: Runtime) -> None:
+def _prepare(runtime: Runtime, watch: Watch | None) -> None:
     """Before a worker is registered: is there a queue, and is everything in it?"""
     with connect(runtime) as queue:
         queue.redis.ping()
-    put_back(runtime)
+    put_back(runtime, watch)
 
 
-def _work(runtime: Runtime, context: Context, forked: Callable[[], None], stop: Stop, *, burst: bool) -> bool:
-    """One life of an RQ worker; whether it ended because it was meant to."""
-    pace = Pace.of(runtime.config)
+def _work(runtime: Runtime, context: Context, forked: Callable[[], None], stop: Stop, watch: Watch | None) -> bool:
+    """One life of an RQ worker; whether it ended because it was meant to. Without a `watch`: until the queue is empty."""
+    pace, burst = Pace.of(runtime.config), watch is None
     with connect(runtime) as queue:
         worker = ExportWorker(
             [queue.rq, queue.slow],
@@ -237,6 +262,7 @@ def _work(runtime: Runtime, context: Context, forked: Callable[[], None], stop: 
             job_monitoring_interval=pace.monitoring,
         )
         worker.runtime, worker.context, worker.forked, worker.stop = runtime, context, forked, stop
+        worker.watch = watch
         worker.lanes = None if burst else Lanes(queue.redis, worker.name, silent=pace.ttl)
         stop.told, stop.forced = worker.told, worker.forced
         try:

@@ -17,7 +17,8 @@ _ACTIVE = text("state IN ('queued', 'reading', 'applying')")
 class Run(Base):
     """One export. At most one per partner is queued, reading or applying (partial unique index).
 
-    `lease` names the process that works on it, `heartbeat_at` is its last sign of life, `attempts` how often it was begun.
+    `lease` names the process that works on it, `heartbeat_at` is its last sign of life, `attempts` how often it was begun;
+    lives in which lines were written do not count, but one of them makes it 2.
 
     `approval`: what was approved beforehand: {} = automatic (limits obeyed), {"all": true} = `--approve`, {"accounts": {account: digest}} =
     exactly what was shown; then "products" are the digests of the changes of products that were shown, "run" is the run in which they were.

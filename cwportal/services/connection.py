@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from cwportal.config import LONGEST_WAIT
-from cwportal.connectwise.errors import Forbidden
+from cwportal.connectwise.errors import Forbidden, TimedOut
 from cwportal.connectwise.protocol import Credentials
 from cwportal.connectwise.reader import Reader
 from cwportal.connectwise.rights import RightRow, check_rights
@@ -19,7 +19,7 @@ from cwportal.connectwise.site import parse_site
 from cwportal.errors import NotConnected
 from cwportal.models import Connection
 from cwportal.runtime import Runtime
-from cwportal.services import audit, credentials
+from cwportal.services import audit, credentials, hurry
 from cwportal.services.credentials import MISSING, Typed
 from cwportal.services.gate import ConnectionGate
 from cwportal.services.secrets import Keyring
@@ -91,7 +91,10 @@ def get(runtime: Runtime, partner_id: str, *, draft: bool = False) -> Connection
 def open_client(
     runtime: Runtime, partner_id: str, *, draft: bool = False, patience: float | None = None
 ) -> Iterator[Client]:
-    """A client with the partner's keys, its gate and its site guard; closed at the end of the block. `draft` as in `get`."""
+    """A client with the partner's keys, its gate and its site guard; closed at the end of the block. `draft` as in `get`.
+
+    `patience` as in `credentials.prove`; then it may raise `hurry.Crowded`, and later `hurry.TookLong`.
+    """
     row = get(runtime, partner_id, draft=draft)
     keyring = Keyring.of(runtime.config)
     keys = Credentials(
@@ -105,8 +108,19 @@ def open_client(
 
     endpoint = parse_site(row.site, runtime.config.allowed_sites).endpoint(row.codebase)
     gate = ConnectionGate(runtime, partner_id, LONGEST_WAIT if patience is None else patience)
-    with credentials.transport(runtime, keys, endpoint, gate, on_codebase=remember) as transport:
-        yield Client(row.tenant, Reader(transport), transport, gate)
+    hurried = patience is not None
+    with (
+        hurry.page() if hurried else nullcontext(),
+        credentials.transport(
+            runtime, keys, endpoint, hurry.HurriedGate(gate) if hurried else gate, on_codebase=remember, hurried=hurried
+        ) as transport,
+    ):
+        try:
+            yield Client(row.tenant, Reader(transport), transport, gate)
+        except TimedOut as error:
+            if hurried:  # what it says is for operators, and about another time
+                raise TimedOut(hurry.NO_ANSWER, certainty=error.certainty) from None
+            raise
 
 
 def tenants_in_use(runtime: Runtime, partner_id: str) -> str | None:

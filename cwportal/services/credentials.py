@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 
 from sqlalchemy import delete, update
@@ -22,11 +22,10 @@ from cwportal.connectwise.site import Site, parse_site
 from cwportal.errors import UsageError
 from cwportal.models import Connection, Draft, Mapping
 from cwportal.runtime import Runtime
-from cwportal.services import settings, way_in
+from cwportal.services import hurry, settings, way_in
 from cwportal.services.secrets import Keyring
 
 MISSING = "missing"
-_TRIES_FOR_A_PAGE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +85,15 @@ def same_host(one: str, other: str, allowed: frozenset[str]) -> bool:
 def prove(runtime: Runtime, typed: Typed, *, gate: Gate | None = None, patience: float | None = None) -> Proven:
     """Ask ConnectWise whether it accepts them. Nothing is kept, and no transaction is open.
 
-    `gate`: that of the connection, where it is the same ConnectWise. `patience`: seconds to wait at most where ConnectWise asks us to; a page
-    has little. Raises UsageError for empty fields, `connectwise.errors.ConnectWiseError` with a sentence for everything ConnectWise says.
+    `gate`: that of the connection, where it is the same ConnectWise. `patience`: a person waits for the page (see `hurry`), and so many seconds
+    at most where ConnectWise asks us to wait. Raises UsageError for empty fields, `connectwise.errors.ConnectWiseError` with a sentence for
+    everything ConnectWise says.
     """
+    with nullcontext() if patience is None else hurry.page():
+        return _prove(runtime, typed, gate, patience)
+
+
+def _prove(runtime: Runtime, typed: Typed, gate: Gate | None, patience: float | None) -> Proven:
     typed = typed.stripped()
     fields = {
         "Site": typed.site,
@@ -104,18 +109,20 @@ def prove(runtime: Runtime, typed: Typed, *, gate: Gate | None = None, patience:
     if gate is None:
         longest = {} if patience is None else {"longest": patience}
         gate = LocalGate(time.monotonic, runtime.sleep, **longest)
+    hurried = patience is not None
+    if hurried:
+        gate = hurry.HurriedGate(gate)
     gate.wait()
     info = company_info(
         site,
         typed.company_id,
         guard=AddressGuard(config.allowed_sites),
         clock=runtime.clock,
-        timeout=config.timeout,
+        timeout=min(config.timeout, hurry.ONE_ANSWER) if hurried else config.timeout,
         ca_bundle=config.ca_bundle,
     )
     credentials = Credentials(info.company_id, typed.public_key, typed.private_key)
-    tries = TRIES if patience is None else _TRIES_FOR_A_PAGE
-    with transport(runtime, credentials, site.endpoint(info.codebase), gate, tries=tries) as opened:
+    with transport(runtime, credentials, site.endpoint(info.codebase), gate, hurried=hurried) as opened:
         reader = Reader(opened)
         with suppress(Forbidden):  # whoever may not see the version may be able to do everything that exports need
             reader.system_info()
@@ -197,9 +204,9 @@ def transport(
     gate: Gate,
     *,
     on_codebase: Callable[[str], None] | None = None,
-    tries: int = TRIES,
+    hurried: bool = False,
 ) -> Transport:
-    """All requests go through one of these."""
+    """All requests go through one of these. `hurried`: a person waits, so fewer tries and shorter ones; `gate` is to be a HurriedGate."""
     return Transport(
         credentials,
         endpoint=endpoint,
@@ -209,10 +216,10 @@ def transport(
         clock=runtime.clock,
         sleep=runtime.sleep,
         random=random.random,
-        timeout=runtime.config.timeout,
+        timeout=min(runtime.config.timeout, hurry.ONE_ANSWER) if hurried else runtime.config.timeout,
         ca_bundle=runtime.config.ca_bundle,
         on_codebase=on_codebase,
-        tries=tries,
+        tries=hurry.TRIES if hurried else TRIES,
         in_flight=runtime.config.concurrency,
     )
 

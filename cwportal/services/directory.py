@@ -7,7 +7,8 @@ Of two refreshes at once the later one goes on; the earlier one notices before i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -19,7 +20,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from cwportal.connectwise.clock import clock_ahead
-from cwportal.connectwise.errors import Invalid
+from cwportal.connectwise.errors import Forbidden, Invalid
 from cwportal.connectwise.guard import AddressGuard
 from cwportal.connectwise.reader import Reader
 from cwportal.connectwise.records import BillingCycle, CompanyStatus, NamedItem
@@ -37,6 +38,7 @@ FULL_EVERY = timedelta(days=7)
 OVERLAP = timedelta(minutes=15)
 """Changes are asked for from so long before the last refresh: a change may become visible later than the time it bears."""
 _BATCH = 1000
+_PORTAL_ERROR = "An error of the portal itself stopped it; its log says more. Try again, and tell the people who run the portal if it stays."
 
 Progress = Callable[[str, int], None]
 """Told what is being read, and how many of them so far."""
@@ -50,23 +52,28 @@ class Overtaken(CWPortalError):
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """What a refresh did. `companies` and `agreements` were read now: all of them if `full`, else those that changed."""
+    """What a refresh did. `companies` and `agreements` were read now: all of them if `full`, else those that changed.
+
+    `unread`: why small tables could not be read; what they say of companies and agreements is as it was before, or not known.
+    """
 
     full: bool
     companies: int
     agreements: int
     requests: int
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class _Pass:
-    """One reading. `since` is None for everything."""
+    """One reading, begun at `began`. `since` is None for everything."""
 
     partner_id: str
     tenant: str
     staging: int
     current: int | None
     since: datetime | None
+    began: datetime
 
     def owned(self, table: _Tables, *generations: int) -> Any:
         """The condition for our rows of these generations."""
@@ -96,15 +103,19 @@ def refresh(runtime: Runtime, partner_id: str, *, full: bool = False, progress: 
             return _run(runtime, client, work, progress)
 
 
-def asked(runtime: Runtime, partner_id: str, at: datetime, *, failure: str | None = None) -> None:
+def asked(
+    runtime: Runtime, partner_id: str, at: datetime, *, failure: str | None = None, everything: bool = False
+) -> None:
     """Note that a refresh was asked for; pages say so until it has ended. `failure`: why it cannot begin.
 
-    NotConnected where there is nothing to read.
+    `everything`: the next refresh that begins is a full one. NotConnected where there is nothing to read.
     """
     tenant = connection.get(runtime, partner_id, draft=True).tenant
     with runtime.database.write() as session:
         row = _locked(session, partner_id, tenant)
         row.asked_at = max(at, row.asked_at or at)
+        if everything:
+            row.read_to = None
         if failure is not None:
             row.failed_at, row.error = row.asked_at, failure
 
@@ -112,13 +123,16 @@ def asked(runtime: Runtime, partner_id: str, at: datetime, *, failure: str | Non
 def _begin(runtime: Runtime, partner_id: str, tenant: str, *, full: bool) -> _Pass:
     """Take a generation number; whoever reads under an earlier one is overtaken. What no directory shows is removed."""
     now = runtime.clock()
+    keys_since = connection.get(runtime, partner_id, draft=True).connected_at
     with runtime.database.write() as session:
         row = _locked(session, partner_id, tenant)
         row.last_generation += 1
         row.staging = row.last_generation
         row.asked_at = now
         everything = full or row.generation is None or row.full_at is None or now - row.full_at >= FULL_EVERY
-        work = _Pass(partner_id, tenant, row.staging, row.generation, None if everything else row.read_to)
+        # What other keys see now did not change in ConnectWise, so it is not among what changed.
+        everything = everything or row.full_at is None or row.full_at < keys_since
+        work = _Pass(partner_id, tenant, row.staging, row.generation, None if everything else row.read_to, now)
         session.execute(
             update(Directory)
             .where(Directory.partner_id == partner_id, Directory.tenant != tenant)
@@ -131,15 +145,14 @@ def _begin(runtime: Runtime, partner_id: str, tenant: str, *, full: bool) -> _Pa
 def _run(runtime: Runtime, client: Client, work: _Pass, progress: Progress) -> Refreshed:
     try:
         read_to = _clock_there(runtime, work.partner_id) - OVERLAP
-        for table, items in _entries(client.read):
-            _stage(
-                runtime,
-                work,
-                DirectoryEntry,
-                (directory_rows.entry(table, item) for item in items),
-                table.value,
-                progress,
-            )
+        unread: dict[Table, str] = {}
+        for table, read in _entries(client.read):
+            try:
+                rows = [directory_rows.entry(table, item) for item in read()]
+            except Forbidden as error:
+                unread[table] = str(error)
+                continue
+            _stage(runtime, work, DirectoryEntry, rows, table.value, progress)
         companies = client.read.iterate_companies(work.since)
         company_count = _stage(
             runtime, work, DirectoryCompany, map(directory_rows.company, companies), "companies", progress
@@ -148,13 +161,18 @@ def _run(runtime: Runtime, client: Client, work: _Pass, progress: Progress) -> R
         agreement_count = _stage(
             runtime, work, DirectoryAgreement, map(directory_rows.agreement, agreements), "agreements", progress
         )
-        _publish(runtime, work, read_to)
+        _publish(runtime, work, read_to, unread)
     except Overtaken:
         raise
     except CWPortalError as error:
         _failed(runtime, work, str(error))
         raise
-    return Refreshed(work.since is None, company_count, agreement_count, client.transport.requests + 1)
+    except Exception:
+        with suppress(Exception):
+            _failed(runtime, work, _PORTAL_ERROR)
+        raise
+    requests = client.transport.requests + 1
+    return Refreshed(work.since is None, company_count, agreement_count, requests, tuple(unread.values()))
 
 
 def _clock_there(runtime: Runtime, partner_id: str) -> datetime:
@@ -172,13 +190,14 @@ def _clock_there(runtime: Runtime, partner_id: str) -> datetime:
     return runtime.clock() + (ahead or timedelta())
 
 
-def _entries(read: Reader) -> Iterator[tuple[Table, Iterable[NamedItem | BillingCycle | CompanyStatus]]]:
-    yield Table.COMPANY_STATUS, read.company_statuses()
-    yield Table.AGREEMENT_TYPE, read.agreement_types()
-    yield Table.BILLING_CYCLE, read.billing_cycles()
-    yield Table.PRODUCT_TYPE, read.product_types()
-    yield Table.PRODUCT_CATEGORY, read.categories()
-    yield Table.PRODUCT_SUBCATEGORY, read.subcategories()
+def _entries(read: Reader) -> Iterator[tuple[Table, Callable[[], Iterable[NamedItem | BillingCycle | CompanyStatus]]]]:
+    """The small tables. A role that may not see one of them still sees companies and agreements: rights block no more than needed."""
+    yield Table.COMPANY_STATUS, read.company_statuses
+    yield Table.AGREEMENT_TYPE, read.agreement_types
+    yield Table.BILLING_CYCLE, read.billing_cycles
+    yield Table.PRODUCT_TYPE, read.product_types
+    yield Table.PRODUCT_CATEGORY, read.categories
+    yield Table.PRODUCT_SUBCATEGORY, read.subcategories
 
 
 def _stage(
@@ -197,12 +216,16 @@ def _stage(
     return count
 
 
-def _publish(runtime: Runtime, work: _Pass, read_to: datetime) -> None:
+def _publish(runtime: Runtime, work: _Pass, read_to: datetime, unread: Collection[Table]) -> None:
+    """Make the staged rows count; of tables that could not be read, those that were known before."""
     now = runtime.clock()
     with runtime.database.write() as session:
         row = _still_ours(session, work)
+        if unread and work.current is not None:
+            known = (work.owned(DirectoryEntry, work.current), DirectoryEntry.kind.in_(unread))
+            session.execute(update(DirectoryEntry).where(*known).values(generation=work.staging))
         if work.since is None or work.current is None:
-            row.generation, row.full_at = work.staging, now
+            row.generation, row.full_at = work.staging, work.began
         else:
             _merge(session, work, work.current)
         row.staging, row.read_to, row.refreshed_at, row.failed_at, row.error = None, read_to, now, None, None

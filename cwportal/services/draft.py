@@ -15,9 +15,8 @@ from cwportal.errors import UsageError
 from cwportal.models import Connection, Mapping, MappingDraft
 from cwportal.models import Draft as Row
 from cwportal.runtime import Runtime
-from cwportal.services import audit, credentials, settings, settings_typed, way_in
-from cwportal.services.credentials import Proven, Typed, same_host
-from cwportal.services.secrets import Keyring
+from cwportal.services import audit, credentials, draft_keys, settings, settings_typed, way_in
+from cwportal.services.credentials import Proven, Typed
 from cwportal.services.way_in import WayIn
 
 CREDENTIALS, SETTINGS, MAPPING = 1, 2, 3
@@ -48,10 +47,6 @@ class Unfinished(UsageError):
     def __init__(self, step: int, sentence: str, problems: Given[str, str] | None = None) -> None:
         super().__init__(sentence)
         self.step, self.problems = step, dict(problems or {})
-
-
-class KeyNeeded(UsageError):
-    """The private key has to be typed again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,18 +132,17 @@ def keep_credentials(runtime: Runtime, partner_id: str, typed: Typed, *, version
     somebody else has typed, or that ConnectWise has accepted already, is not sent to another site.
     """
     typed = typed.stripped()
-    keyring = Keyring.of(runtime.config)
     with runtime.database.write() as session:
         row = _locked(session, partner_id, version)
-        before = _typed(runtime, row)
+        before = draft_keys.read(runtime, row)
         private_key = typed.private_key or before.private_key
         if before.private_key and not typed.private_key and (row.key_by != actor or row.tested):
-            _refuse_elsewhere(runtime, row, typed.site)
+            draft_keys.refuse_elsewhere(runtime, row, typed.site)
         after = Typed(typed.site, typed.company_id, typed.public_key, private_key)
         if after != before:
             row.site, row.company_id = typed.site, typed.company_id
-            row.public_key = _kept(keyring, partner_id, typed.public_key)
-            row.private_key = _kept(keyring, partner_id, private_key)
+            row.public_key = draft_keys.encrypted(runtime, partner_id, typed.public_key)
+            row.private_key = draft_keys.encrypted(runtime, partner_id, private_key)
             row.key_by = actor if typed.private_key else row.key_by
             row.tested = False
             if typed.site != before.site:
@@ -163,7 +157,7 @@ def typed(runtime: Runtime, partner_id: str) -> Typed:
         row = session.get(Row, partner_id)
         if row is None:
             raise _not_begun()
-        return _typed(runtime, row)
+        return draft_keys.read(runtime, row)
 
 
 def accept(runtime: Runtime, partner_id: str, proven: Proven, *, version: int, actor: str) -> bool:
@@ -262,13 +256,6 @@ def _refuse_if_active(present: WayIn) -> None:
         raise Connected("ConnectWise is connected already; what was typed here was not needed any more.")
 
 
-def _refuse_elsewhere(runtime: Runtime, row: Row, site: str) -> None:
-    if not same_host(site, row.site, runtime.config.allowed_sites):
-        raise KeyNeeded(
-            f"Type the private key again: {row.key_by} typed the saved one for {row.site}, and it is not sent to another site."
-        )
-
-
 def _not_begun() -> NotBegun:
     return NotBegun("Nothing is kept here any more: somebody has started over. Begin again with step 1.")
 
@@ -278,19 +265,8 @@ def _touch(runtime: Runtime, row: Row, actor: str) -> None:
     row.changed_at, row.changed_by = runtime.clock(), actor
 
 
-def _kept(keyring: Keyring, partner_id: str, value: str) -> str:
-    return keyring.encrypt(partner_id, value) if value else ""
-
-
-def _typed(runtime: Runtime, row: Row) -> Typed:
-    """A key that the present secret keys do not open is "", and typed again."""
-    keyring = Keyring.of(runtime.config)
-    public_key, private_key = (keyring.readable(row.partner_id, value) for value in (row.public_key, row.private_key))
-    return Typed(row.site, row.company_id, public_key, private_key)
-
-
 def _of(runtime: Runtime, row: Row) -> Draft:
-    typed = _typed(runtime, row)
+    typed = draft_keys.read(runtime, row)
     return Draft(
         version=row.version,
         step=row.step,

@@ -108,7 +108,7 @@ def holders(everything: Mapping[str, Known]) -> dict[int, str]:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A mapping beside what the directory has. `read_at`: when the directory was read."""
+    """A mapping beside what the directory has. `read_at`: when the last reading of everything began."""
 
     choice: Choice = UNMAPPED
     company_name: str = ""
@@ -150,7 +150,7 @@ class _Row:
 
     @property
     def _must_be_known(self) -> bool:
-        """Whether the directory was read after this was chosen."""
+        """Whether everything was read after this was chosen. What an export creates while others read is not there yet, and not gone."""
         return self.read_at is not None and self.changed_at is not None and self.changed_at < self.read_at
 
     def _of_company(self) -> tuple[str, str] | None:
@@ -216,7 +216,7 @@ def _rows(session: Session, where: Place) -> dict[str, _Row]:
             m.agreement_name,
             m.changed_at,
             m.changed_by,
-            d.refreshed_at,
+            d.full_at,
             c.name,
             c.deleted,
             status.inactive,

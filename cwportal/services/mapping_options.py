@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cwportal.services.choices import AgreementChoice, CompanyChoice
+from cwportal.services.directory_rows import searchable
 from cwportal.services.mapping_facts import Known
 from cwportal.services.mapping_fields import NEW, NEW_COMPANY
 from cwportal.services.mapping_row import Choice, Typed
@@ -15,6 +16,8 @@ from cwportal.services.mapping_words import agreement_short, company_short, cycl
 OPTIONS = 300
 UNFIT_OPTIONS = 10
 """Agreements of one company in a list at most: those that can be chosen, and those that cannot."""
+MORE = "more"
+"""Value of the line that says how many are not listed; it cannot be chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +44,38 @@ def company_label(company: CompanyChoice) -> str:
     return f"{company.name} ({company.identifier}){why}"
 
 
-def agreement_options(of_company: Sequence[AgreementChoice], users: Mapping[int, str]) -> list[Option]:
-    """Agreements of one company; `users`: by whom one is used. Those that cannot be chosen come last."""
+@dataclass(frozen=True, slots=True)
+class Many:
+    """A company with more agreements than a list holds. `total` can be chosen, `fitting` of them have the `words`."""
+
+    total: int
+    fitting: int
+    words: str
+
+
+def many(of_company: Sequence[AgreementChoice], words: str) -> Many | None:
+    """None where the list holds them all."""
+    fit = [one for one in of_company if not one.reasons]
+    return Many(len(fit), sum(_has(one, words) for one in fit), words) if len(fit) > OPTIONS else None
+
+
+def agreement_options(of_company: Sequence[AgreementChoice], users: Mapping[int, str], words: str = "") -> list[Option]:
+    """Agreements of one company that have all `words` in their name, or as their number; `users`: by whom one is used.
+
+    Those that cannot be chosen come last.
+    """
     names = Counter(one.facts.name for one in of_company)
+    fit = [item for item in of_company if not item.reasons and _has(item, words)]
     listed: list[Option] = []
-    for one in [item for item in of_company if not item.reasons][:OPTIONS]:
+    for one in fit[:OPTIONS]:
         label = one.facts.name if names[one.facts.name] == 1 else f"{one.facts.name} (no. {one.facts.id})"
         word = cycle_word(one.facts)
         label += f" – bills {word}" if word else ""
         label += f" – used by {users[one.facts.id]}" if one.facts.id in users else ""
         listed.append(Option(str(one.facts.id), label, used=one.facts.id in users))
+    if len(fit) > OPTIONS:
+        more = f"{len(fit) - OPTIONS:,} more: press Look up typed companies, then search among them"
+        listed.append(Option(MORE, more, disabled=True))
     listed.append(Option(NEW, "+ New agreement"))
     unfit = [item for item in of_company if item.reasons][:UNFIT_OPTIONS]
     listed += [
@@ -60,14 +85,20 @@ def agreement_options(of_company: Sequence[AgreementChoice], users: Mapping[int,
     return listed
 
 
+def _has(one: AgreementChoice, words: str) -> bool:
+    name = searchable(one.facts.name)
+    return words.strip() == str(one.facts.id) or all(word in name for word in searchable(words).split())
+
+
 def options(
     one: Known,
     choice: Choice,
     of_company: Sequence[AgreementChoice],
     holders: Mapping[int, str],
     everything: Mapping[str, Known],
+    words: str = "",
 ) -> tuple[Option, ...]:
-    """Agreements for the row of an account; `holders`: agreement -> account."""
+    """Agreements for the row of an account; `holders`: agreement -> account. `words` as of `agreement_options`."""
     if choice.company is None:
         return (
             Option("", "Choose a company first"),
@@ -75,10 +106,11 @@ def options(
         )
     ids = {item.facts.id for item in of_company}
     users = {key: everything[holders[key]].name for key in ids if holders.get(key, one.account_id) != one.account_id}
-    listed = agreement_options(of_company, users)
+    listed = agreement_options(of_company, users, words)
     selected = str(choice.agreement or "")
     if selected and selected not in {option.value for option in listed}:
-        name = one.agreement_name if choice.agreement == one.choice.agreement else ""
+        known = {item.facts.id: item.facts.name for item in of_company}
+        name = one.agreement_name if choice.agreement == one.choice.agreement else known.get(choice.agreement or 0, "")
         listed.insert(0, Option(selected, name or f"Agreement {selected}"))
     listed = [Option(item.value, item.label, item.disabled and item.value != selected) for item in listed]
     return (Option("", "Choose …"), *listed)

@@ -17,7 +17,7 @@ from cwportal.services.choices import AgreementChoice, CompanyChoice
 from cwportal.services.directory_rows import searchable
 from cwportal.services.mapping_draft import Fields, fields_of
 from cwportal.services.mapping_facts import Group, Known, Place
-from cwportal.services.mapping_options import Option
+from cwportal.services.mapping_options import Many, Option
 from cwportal.services.mapping_row import Beside, Choice, Typed
 from cwportal.services.mapping_words import company_problem, cycle_word
 from cwportal.vocabulary import AccountStatus
@@ -33,12 +33,16 @@ _ORDER = {group: number for number, group in enumerate(Group)}
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is asked for: a group, UNSAVED or "" for all; words; an order; a page counted from 1."""
+    """What is asked for: a group, UNSAVED or "" for all; words; an order; a page counted from 1.
+
+    `among`: (account, words) where agreements are sought among more than a list holds.
+    """
 
     show: str = ""
     q: str = ""
     sort: str = ""
     page: int = 1
+    among: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,7 @@ class Row:
     identifier: str
     candidates: tuple[Option, ...]
     agreements: tuple[Option, ...]
+    many: Many | None
     cycle: str | None
     problem: str
     warning: str
@@ -140,7 +145,7 @@ def page(runtime: Runtime, where: Place, actor: str, query: Query) -> Shown:
     )
     return Shown(
         where=where,
-        rows=_rows(runtime, where, here, drafts, everything, last),
+        rows=_rows(runtime, where, here, drafts, everything, last, dict(query.among)),
         query=Query(query.show, query.q, query.sort, number),
         pages=pages,
         matching=len(found),
@@ -199,6 +204,7 @@ def _rows(
     drafts: Mapping[str, Typed],
     everything: Mapping[str, Known],
     last: Mapping[str, Last],
+    among: Mapping[str, str],
 ) -> tuple[Row, ...]:
     effective = {
         one.account_id: drafts[one.account_id].choice if one.account_id in drafts else one.choice for one in here
@@ -214,7 +220,7 @@ def _rows(
     holders = mapping_facts.holders(everything)
     rows = []
     for one in here:
-        typed, choice = drafts.get(one.account_id), effective[one.account_id]
+        typed, choice, words = drafts.get(one.account_id), effective[one.account_id], among.get(one.account_id, "")
         of_company = agreements.get(choice.company or 0, ())
         chosen = next((item for item in of_company if item.facts.id == choice.agreement), None)
         company = companies.get(choice.company or 0)
@@ -227,7 +233,8 @@ def _rows(
                 typed=typed,
                 identifier=company.identifier if typed and company and names[company.name] > 1 else "",
                 candidates=mapping_options.candidates(typed, companies),
-                agreements=mapping_options.options(one, choice, of_company, holders, everything),
+                agreements=mapping_options.options(one, choice, of_company, holders, everything, words),
+                many=mapping_options.many(of_company, words),
                 cycle=cycle_word(facts),
                 problem=typed.problem if typed is not None and (typed.problem or moved) else one.problem,
                 warning=_unfit(company) if moved else one.warning,

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from cwportal.errors import CWPortalError, NotConnected
-from cwportal.models import LedgerAddition
+from cwportal.models import LedgerAddition, LedgerDocument
 from cwportal.models import Mapping as MappingRow
 from cwportal.runtime import Runtime
 from cwportal.services import audit, connection, mapping_check, mapping_draft, mapping_facts
@@ -30,7 +30,9 @@ _GUESSED = "“{}” was taken for the company “{}”. If that is right, save 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A change of an account whose lines stay in ConnectWise. `before`: where it is billed; `lines`: agreement -> our live lines."""
+    """A change of an account of which something stays in ConnectWise. `lines`: agreement -> our live lines; `lists`: agreements that have
+    its list of users.
+    """
 
     account_id: str
     name: str
@@ -38,6 +40,7 @@ class Question:
     moves: bool
     lines: tuple[tuple[str, int], ...]
     to: str
+    lists: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,7 @@ def _incomplete(one: Known, typed: Typed) -> str:
 
 
 def _questions(runtime: Runtime, where: Place, everything: Mapping[str, Known], wanted: Mapping[str, Typed]) -> Result:
-    """Rows that leave lines behind: unmapped, moved, or no longer exported."""
+    """Rows that leave lines or a list of people behind: unmapped, moved, or no longer exported."""
     leaving = {}
     for key, typed in wanted.items():
         one = everything[key]
@@ -126,18 +129,18 @@ def _questions(runtime: Runtime, where: Place, everything: Mapping[str, Known], 
             leaving[key] = one
     if not leaving:
         return Result()
-    lines = _lines(runtime, where, leaving)
+    lines, lists = _lines(runtime, where, leaving), _lists(runtime, where, leaving)
     found = []
     for key, one in leaving.items():
-        counts = lines.get(key, {})
-        if not counts:
+        counts, attached = lines.get(key, {}), lists.get(key, set())
+        if not counts and not attached:
             continue
         choice = wanted[key].choice
         named = tuple((_agreement_name(one, number), count) for number, count in sorted(counts.items()))
         to = wanted[key].text if choice.mapped else ""
-        found.append(
-            Question(key, one.name, not choice.mapped, choice.mapped and choice.place != one.choice.place, named, to)
-        )
+        moves, there = choice.mapped and choice.place != one.choice.place, sorted(attached)
+        of_users = tuple(_agreement_name(one, number) for number in there)
+        found.append(Question(key, one.name, not choice.mapped, moves, named, to, of_users))
     return Result(kept=len(wanted), questions=tuple(found), answer=_answer(found, wanted))
 
 
@@ -147,7 +150,9 @@ def _agreement_name(one: Known, number: int) -> str:
 
 def _answer(found: Iterable[Question], wanted: Mapping[str, Typed]) -> str:
     """Names exactly what is asked: if any of it changes, it is asked again."""
-    text = "\n".join(f"{one.account_id}\t{wanted[one.account_id].choice.token}\t{one.lines}" for one in found)
+    text = "\n".join(
+        f"{one.account_id}\t{wanted[one.account_id].choice.token}\t{one.lines}{one.lists}" for one in found
+    )
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
@@ -167,6 +172,19 @@ def _lines(runtime: Runtime, where: Place, leaving: Mapping[str, Known]) -> dict
             if account_id in leaving and (quantity is None or quantity > 0):
                 counts = found.setdefault(account_id, {})
                 counts[agreement] = counts.get(agreement, 0) + 1
+    return found
+
+
+def _lists(runtime: Runtime, where: Place, leaving: Mapping[str, Known]) -> dict[str, set[int]]:
+    """Agreements with a list of users that we attached, by account."""
+    query = select(LedgerDocument.account_id, LedgerDocument.cw_agreement_id).where(
+        LedgerDocument.partner_id == where.partner.id, LedgerDocument.tenant == where.tenant
+    )
+    found: dict[str, set[int]] = {}
+    with runtime.database.read() as session:
+        for account_id, agreement in session.execute(query):
+            if account_id in leaving:
+                found.setdefault(account_id, set()).add(agreement)
     return found
 
 

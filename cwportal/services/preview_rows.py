@@ -91,10 +91,10 @@ def _change(row: Any) -> dict[str, Any]:
 
 
 def products(session: Session, run_id: int) -> list[Mapping[str, Any]]:
-    """The first PRODUCTS_SHOWN + 1 changes of the catalog."""
+    """The first PRODUCTS_SHOWN + 1 changes of the catalog; their positions are before those of an account's own (see `apply.store`)."""
     query = (
         select(*_COLUMNS)
-        .where(RunChange.run_id == run_id, RunChange.kind == Kind.PRODUCT)
+        .where(RunChange.run_id == run_id, RunChange.position < 0, RunChange.kind == Kind.PRODUCT)
         .order_by(RunChange.part_number)
         .limit(PRODUCTS_SHOWN + 1)
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -203,14 +203,14 @@ def _whole(amounts: Sequence[Decimal | None]) -> Decimal | None:
     return sum(known, Decimal(0)) if len(known) == len(amounts) else None
 
 
-def _numbers(session: Session, run: Run) -> dict[str, int]:
-    """Accounts by category."""
+def _numbers(session: Session, run: Run) -> Counter[str]:
+    """Accounts by category, 0 where there are none."""
     rows = select(standing.CATEGORY.label("category")).where(RunAccount.run_id == run.id).subquery()
     query = select(rows.c.category, func.count()).group_by(rows.c.category)
-    numbers: dict[str, int] = defaultdict(int)
+    numbers: Counter[str] = Counter()
     for category, count in session.execute(query):
         numbers[category] += count
-    return dict(numbers)
+    return numbers
 
 
 def _shown(row: RunAccount, name: str, category: str, may: bool, read: Rows, planned_at: datetime) -> Shown:

@@ -1,62 +1,69 @@
-"""The life of a run: one at a time per partner, a lease with a heartbeat, and what its end looks like."""
+"""The life of a run: one at a time per partner, taken up again when its process died, and what its end looks like.
+
+How runs are asked for is in `requested`, the right to work on one in `lease`, which of them nobody works on in `silent`.
+"""
 
 from __future__ import annotations
 
-import logging
 import secrets
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import Row, Table, bindparam, delete, func, literal, select, update
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy import delete, func, literal, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from cwportal.db import Instant
-from cwportal.errors import CWPortalError, NotConnected, RunUnderWay, UsageError
-from cwportal.models import Connection, Run, RunAccount, RunChange
+from cwportal.errors import RunUnderWay
+from cwportal.models import Run, RunAccount, RunChange
 from cwportal.runtime import Runtime
-from cwportal.services.ledger import Owner
-from cwportal.vocabulary import ACTIVE_RUN_STATES, Outcome, RunState, Trigger
+from cwportal.services import silent
+from cwportal.services.lease import (
+    Cancelled,
+    Lease,
+    LeaseLost,
+    OutOfTime,
+    confirm,
+    heartbeat,
+    is_alive,
+    is_silent,
+    keep_out,
+    look,
+)
+from cwportal.services.requested import active_of, asked, cancel, find, hold_connection, request, under_way
+from cwportal.services.silent import without_worker
+from cwportal.vocabulary import ACTIVE_RUN_STATES, Kind, Outcome, RunState, Trigger
 
-_log = logging.getLogger(__name__)
+__all__ = [
+    "ATTEMPTS",
+    "Cancelled",
+    "Lease",
+    "LeaseLost",
+    "OutOfTime",
+    "begin",
+    "cancel",
+    "claim",
+    "confirm",
+    "enter",
+    "find",
+    "finish",
+    "heartbeat",
+    "is_alive",
+    "keep_out",
+    "look",
+    "planned",
+    "request",
+    "without_worker",
+]
 
 ATTEMPTS = 5
-"""A run that has been begun so many times, and whose process died every time, is given up."""
+"""A run that has been begun so many times in a row, and whose process died every time before it had written a line, is given up."""
 
-
-class LeaseLost(CWPortalError):
-    """Another process has taken this run up; the present one must not write any more."""
-
-
-class Cancelled(CWPortalError):
-    """A person cancelled the run."""
-
-
-class OutOfTime(CWPortalError):
-    """The run has used up CWPORTAL_RUN_LIMIT."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """The right to work on a run until an instant: compare `token` before every write. `attempts`: how often it was begun, this time too."""
-
-    run_id: int
-    partner_id: str
-    tenant: str
-    token: str
-    until: datetime
-    resumed: bool
-    preview: bool = False
-    attempts: int = 1
-
-    @property
-    def owner(self) -> Owner:
-        """Whose ledger the run writes."""
-        return Owner(self.partner_id, self.tenant)
+_BEFOREHAND = (Kind.PRODUCT, Kind.PRODUCT_TABLE)
+"""Few writes that precede all lines of all accounts: getting through them is not yet getting further."""
+_MARK = "-"
+"""In a lease's token, between the lines that were written when it was taken and what makes it unique."""
 
 
 def begin(
@@ -74,21 +81,22 @@ def begin(
     is alive; it names the run, who started it and when.
     """
     token = secrets.token_hex(16)
+    silent.bring_back(runtime, Run.partner_id == partner_id)
     now = runtime.clock()
     try:
         with runtime.database.durable() as session:
-            _hold_connection(session, partner_id)
-            active = session.scalar(_active(partner_id).with_for_update())
+            hold_connection(session, partner_id)
+            active = session.scalar(active_of(partner_id).with_for_update())
             if active is not None and trigger is not Trigger.PREVIEW and active.trigger == Trigger.PREVIEW:
                 _give_up(session, runtime, active, now)
                 active = None
             if active is not None:
                 if trigger is Trigger.PREVIEW and active.trigger != Trigger.PREVIEW:
-                    raise RunUnderWay(_under_way(active))
+                    raise RunUnderWay(under_way(active))
                 lease = _take_up(session, runtime, active, token, now)
                 active.approval = dict(approval)
                 return lease
-            run = _new(partner_id, tenant, trigger=trigger, actor=actor, approval=approval, now=now)
+            run = asked(partner_id, tenant, trigger=trigger, actor=actor, approval=approval, now=now)
             session.add(run)
             session.flush()
             return _take(session, runtime, run, token, now)
@@ -98,108 +106,23 @@ def begin(
         ) from None
 
 
-def request(
-    runtime: Runtime,
-    partner_id: str,
-    tenant: str,
-    *,
-    trigger: Trigger,
-    actor: str,
-    approval: Mapping[str, Any],
-    scheduled_for: datetime | None = None,
-) -> int:
-    """A run for a worker: committed as queued before anybody enqueues it, so that an emptied queue loses nothing.
-
-    Raises RunUnderWay while a run of the partner is queued or at work, and for an instant that has had its run.
-    """
-    try:
-        with runtime.database.durable() as session:
-            _hold_connection(session, partner_id)
-            active = session.scalar(_active(partner_id))
-            if active is not None:
-                raise RunUnderWay(_under_way(active))
-            run = _new(partner_id, tenant, trigger=trigger, actor=actor, approval=approval, now=runtime.clock())
-            run.scheduled_for = scheduled_for
-            session.add(run)
-            session.flush()
-            return run.id
-    except IntegrityError:
-        raise RunUnderWay(
-            "An export of this partner was requested at the same moment, or for the same scheduled time. "
-            "Look at it with: cwportal runs"
-        ) from None
-
-
-def _hold_connection(session: Session, partner_id: str) -> None:
-    """Let nobody disable or change it before the run is there to be seen by them. NotConnected if it is gone."""
-    row = session.get(Connection, partner_id, with_for_update={"read": True})
-    if row is None or not row.active:
-        raise NotConnected("ConnectWise was disabled in the meantime; no export has begun.")
-
-
-def _new(
-    partner_id: str, tenant: str, *, trigger: Trigger, actor: str, approval: Mapping[str, Any], now: datetime
-) -> Run:
-    return Run(
-        partner_id=partner_id,
-        tenant=tenant,
-        trigger=trigger,
-        state=RunState.QUEUED,
-        actor=actor,
-        approval=dict(approval),
-        created_at=now,
-        attempts=0,
-    )
-
-
 def claim(runtime: Runtime, run_id: int) -> Lease | None:
     """The right to work on a queued run, or on one whose process died; None if another has it, or it has ended."""
+    silent.bring_back(runtime, Run.id == run_id)
     now = runtime.clock()
     with runtime.database.durable() as session:
         run = session.scalar(select(Run).where(Run.id == run_id).with_for_update())
         if run is None or run.state not in ACTIVE_RUN_STATES:
             return None
-        if run.state != RunState.QUEUED and not _is_silent(runtime, run.heartbeat_at or run.created_at, now):
+        if run.state != RunState.QUEUED and not is_silent(runtime, run.heartbeat_at or run.created_at, now):
             return None
         return _take(session, runtime, run, secrets.token_hex(16), now)
 
 
-def without_worker(runtime: Runtime) -> list[int]:
-    """Runs that need a job in the queue: those queued, and those whose process has shown no life for a lease. Oldest first."""
-    now = runtime.clock()
-    with runtime.database.read() as session:
-        active = session.execute(
-            select(Run.id, Run.state, Run.heartbeat_at, Run.created_at)
-            .where(Run.state.in_(ACTIVE_RUN_STATES))
-            .order_by(Run.id)
-        )
-        return [
-            run_id
-            for run_id, state, heartbeat_at, created_at in active
-            if state == RunState.QUEUED or _is_silent(runtime, heartbeat_at or created_at, now)
-        ]
-
-
-def _active(partner_id: str) -> Any:
-    return select(Run).where(Run.partner_id == partner_id, Run.state.in_(ACTIVE_RUN_STATES))
-
-
-def _under_way(run: Run) -> str:
-    what = "Preview" if run.trigger == Trigger.PREVIEW else "Run"
-    return (
-        f"{what} {run.id} of this partner is under way (started {run.created_at:%d %b %Y, %H:%M:%S} UTC by {run.actor}, "
-        f"{run.state}). Wait for it, or look at it with: cwportal log {run.id}"
-    )
-
-
-def _is_silent(runtime: Runtime, seen: datetime, now: datetime) -> bool:
-    return now - seen >= timedelta(seconds=runtime.config.lease)
-
-
 def _give_up(session: Session, runtime: Runtime, preview: Run, now: datetime) -> None:
     """End a preview that nobody works on any more: an export is asked for, and takes nothing over from it."""
-    if not _is_silent(runtime, preview.heartbeat_at or preview.created_at, now):
-        raise RunUnderWay(_under_way(preview))
+    if not is_silent(runtime, preview.heartbeat_at or preview.created_at, now):
+        raise RunUnderWay(under_way(preview))
     preview.state = RunState.FAILED
     preview.error = "The preview was interrupted; make a new one."
     preview.finished_at = now
@@ -209,19 +132,23 @@ def _give_up(session: Session, runtime: Runtime, preview: Run, now: datetime) ->
 
 
 def _take_up(session: Session, runtime: Runtime, run: Run, token: str, now: datetime) -> Lease:
-    if not _is_silent(runtime, run.heartbeat_at or run.created_at, now):
-        raise RunUnderWay(_under_way(run))
+    if not is_silent(runtime, run.heartbeat_at or run.created_at, now):
+        raise RunUnderWay(under_way(run))
     return _take(session, runtime, run, token, now)
 
 
 def _take(session: Session, runtime: Runtime, run: Run, token: str, now: datetime) -> Lease:
     resumed = run.state != RunState.QUEUED
-    run.lease = token
+    written = _written(session, run.id)
+    if resumed and written > _written_before(run.lease):
+        run.attempts = 2  # its last life got further, so it does not count: releases in a row are no reason to give up
+    else:
+        run.attempts += 1
+    run.lease = f"{written}{_MARK}{token}"
     run.heartbeat_at = now
     run.state = RunState.READING
     run.started_at = run.started_at or now
     run.planned_at = None
-    run.attempts += 1
     # Everything is planned anew: what was not tried goes, what failed no longer counts; intents without a known outcome stay and
     # are looked up first.
     mine = RunChange.run_id == run.id
@@ -232,89 +159,37 @@ def _take(session: Session, runtime: Runtime, run: Run, token: str, now: datetim
         .values(resolved_at=func.coalesce(RunChange.resolved_at, literal(now, Instant())), resolved_by_run=run.id)
     )
     session.execute(delete(RunAccount).where(RunAccount.run_id == run.id))
+    _bring_back_writes(session, run, now)
     return Lease(
         run.id,
         run.partner_id,
         run.tenant,
-        token,
-        _end(runtime, now),
+        run.lease,
+        now + timedelta(seconds=runtime.config.run_limit),
         resumed=resumed,
         preview=run.trigger == Trigger.PREVIEW,
         attempts=run.attempts,
     )
 
 
-def _end(runtime: Runtime, now: datetime) -> datetime:
-    return now + timedelta(seconds=runtime.config.run_limit)
+def _bring_back_writes(session: Session, run: Run, now: datetime) -> None:
+    """Attempts that seem to be ahead, because the clock was set back, are as of now: else their look-up would wait until then."""
+    mine = (RunChange.partner_id == run.partner_id, RunChange.tenant == run.tenant, RunChange.resolved_at.is_(None))
+    opened = (*mine, RunChange.outcome.in_([Outcome.STARTED, Outcome.UNKNOWN]))
+    for column in (RunChange.attempted_at, RunChange.finished_at):
+        session.execute(update(RunChange).where(*opened, column > now).values({column: now}))
 
 
-_RUN = cast(Table, Run.__table__)
-_HELD = select(_RUN.c.lease, _RUN.c.cancel_requested).where(_RUN.c.id == bindparam("run_id"))
-_HELD_ALONE, _HELD_SHARED = _HELD.with_for_update(), _HELD.with_for_update(read=True)
-"""Asked with every intent, so made only once."""
+def _written(session: Session, run_id: int) -> int:
+    """Lines that the run has written in all its lives."""
+    applied = (RunChange.run_id == run_id, RunChange.outcome == Outcome.APPLIED, RunChange.kind.not_in(_BEFOREHAND))
+    return session.scalar(select(func.count()).where(*applied)) or 0
 
 
-def keep_out(session: Session, lease: Lease, *, alone: bool = False) -> bool:
-    """Raise LeaseLost if another process has the run, and let none take it up before this transaction ends.
-
-    `alone`: for a transaction that changes the run's row itself. Returns whether a person has cancelled the run.
-    """
-    held = session.connection().execute(_HELD_ALONE if alone else _HELD_SHARED, {"run_id": lease.run_id}).one_or_none()
-    return _cancelled(lease, held)
-
-
-def _cancelled(lease: Lease, held: Row[Any, Any] | None) -> bool:
-    if held is None or held.lease != lease.token:
-        raise LeaseLost(f"Run {lease.run_id} was taken up by another process, which finishes it.")
-    return bool(held.cancel_requested)
-
-
-def confirm(session: Session, lease: Lease, now: datetime) -> None:
-    """Raise LeaseLost, Cancelled or OutOfTime unless this process may go on. Call it in the transaction of every intent."""
-    _go_on(lease, now, cancelled=keep_out(session, lease))
-
-
-def look(session: Session, lease: Lease, now: datetime) -> None:
-    """The same for a session that only reads: it is known for now, and keeps nobody out."""
-    held = session.connection().execute(_HELD, {"run_id": lease.run_id}).one_or_none()
-    _go_on(lease, now, cancelled=_cancelled(lease, held))
-
-
-def _go_on(lease: Lease, now: datetime, *, cancelled: bool) -> None:
-    if cancelled:
-        raise Cancelled(f"Run {lease.run_id} was cancelled; what was written before stays.")
-    if now > lease.until:
-        raise OutOfTime(
-            f"Run {lease.run_id} took longer than it may (CWPORTAL_RUN_LIMIT). What was written stays; start the export again "
-            "for the rest."
-        )
-
-
-@contextmanager
-def heartbeat(runtime: Runtime, lease: Lease) -> Iterator[None]:
-    """Show signs of life four times per lease while the block runs. One that fails (a busy database) does not end them."""
-    stop = threading.Event()
-    pause = max(runtime.config.lease / 4, 0.05)
-
-    def beat() -> None:
-        while not stop.wait(pause):
-            try:
-                with runtime.database.write() as session:
-                    session.execute(
-                        update(Run)
-                        .where(Run.id == lease.run_id, Run.lease == lease.token)
-                        .values(heartbeat_at=runtime.clock())
-                    )
-            except SQLAlchemyError:
-                _log.warning("The heartbeat of run %s failed; the next one follows.", lease.run_id, exc_info=True)
-
-    thread = threading.Thread(target=beat, name=f"heartbeat-{lease.run_id}", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
+def _written_before(token: str | None) -> int:
+    """How many there were when the life with this token began; 0 for one of a release that did not note it."""
+    number, mark, _ = (token or "").partition(_MARK)
+    return int(number) if mark else 0
 
 
 def enter(runtime: Runtime, lease: Lease, state: RunState) -> None:
@@ -341,32 +216,3 @@ def finish(session: Session, runtime: Runtime, lease: Lease, state: RunState, **
         .where(Run.id == lease.run_id, Run.lease == lease.token)
         .values(state=state, finished_at=runtime.clock(), lease=None, **columns)
     )
-
-
-def is_alive(session: Session, runtime: Runtime, run_id: int) -> bool:
-    """Whether a process is working on the run now."""
-    run = session.get(Run, run_id)
-    if run is None or run.state not in ACTIVE_RUN_STATES or run.lease is None or run.heartbeat_at is None:
-        return False
-    return runtime.clock() - run.heartbeat_at < timedelta(seconds=runtime.config.lease)
-
-
-def cancel(runtime: Runtime, partner_id: str, run_id: int) -> None:
-    """Ask a run under way to stop before its next write. A queued one ends at once: perhaps no worker comes for a long time."""
-    with runtime.database.durable() as session:
-        run = find(session, partner_id, run_id)
-        session.refresh(run, with_for_update=True)  # no worker may take it meanwhile
-        if run.state not in ACTIVE_RUN_STATES:
-            raise UsageError(f"Run {run_id} has ended already ({run.state}).")
-        run.cancel_requested = True
-        if run.state == RunState.QUEUED:
-            run.state, run.finished_at = RunState.CANCELLED, runtime.clock()
-            run.error = f"Run {run_id} was cancelled before it began; nothing was written."
-
-
-def find(session: Session, partner_id: str | None, run_id: int) -> Run:
-    """The run; UsageError if there is none, or none of this partner."""
-    run = session.get(Run, run_id)
-    if run is None or (partner_id is not None and run.partner_id != partner_id):
-        raise UsageError(f"There is no run {run_id}. See: cwportal runs --partner …")
-    return run

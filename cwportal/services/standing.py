@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, Text, and_, case, cast, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from cwportal.billing.values import Money
 from cwportal.models import LineDecision, Rejection, Run, RunAccount
 from cwportal.models import Mapping as MappingRow
-from cwportal.services.apply.store import money_of
 from cwportal.vocabulary import ACTIVE_RUN_STATES, AccountState, PlanState, Trigger
 
 REJECTED = exists().where(
@@ -96,15 +97,23 @@ def name_of(plans: Mapping[str, str]) -> str:
     return hashlib.sha256("\n".join(f"{key} {plans[key]}" for key in sorted(plans)).encode()).hexdigest()[:16]
 
 
+MONEY = cast(RunAccount.money, Text)
+"""An account's amounts as `in_all` wants them."""
+
+
+def in_all(amounts: Iterable[str]) -> Money:
+    """The sum of the amounts of many accounts, each as it is stored; decoded at once, which is several times as fast."""
+    several = json.loads(f"[{','.join(amounts)}]")
+    names = [field.name for field in fields(Money)]
+    return Money(*(sum((Decimal(one[name]) for one in several if name in one), Decimal(0)) for name in names))
+
+
 def offer(session: Session, run: Run) -> Offer:
     """What can be approved of the run's plan."""
     free = approvable(run.planned_at or run.created_at)
-    query = select(RunAccount.account_id, RunAccount.digest, RunAccount.money).where(RunAccount.run_id == run.id, free)
-    plans, money = dict[str, str](), Money()
-    for account_id, digest, stored in session.execute(query):
-        plans[account_id] = digest
-        money += money_of(stored)
-    return Offer(len(plans), money, name_of(plans))
+    query = select(RunAccount.account_id, RunAccount.digest, MONEY).where(RunAccount.run_id == run.id, free)
+    found = session.execute(query).all()
+    return Offer(len(found), in_all(row[2] for row in found), name_of({row[0]: row[1] for row in found}))
 
 
 def newest(session: Session, partner_id: str, tenant: str | None) -> Run | None:

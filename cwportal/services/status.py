@@ -31,11 +31,16 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Last:
-    """The last export that has ended: its accounts by how they ended, and the loudest of what it found."""
+    """The last export that has ended: its accounts by how they ended, and the loudest of what it found.
+
+    `kinds`: how many kinds of findings are left out. `more`: there are too many findings to look at all, so numbers and amounts are the least.
+    """
 
     run: Run
     states: Mapping[AccountState, int]
     findings: Sequence[Group]
+    kinds: int = 0
+    more: bool = False
 
     @property
     def accounts(self) -> int:
@@ -87,6 +92,6 @@ def _newest(session: Session, partner_id: str, state: RunState | None = None) ->
 
 
 def _last(runtime: Runtime, session: Session, run: Run) -> Last:
-    several, _ = found.of_run(runtime, session, run)
-    loud = [one for one in several if one.severity is not Severity.INFO]
-    return Last(run, log.states(session, run.id), found.grouped(loud)[:_TOLD])
+    several, more = found.of_run(runtime, session, run)
+    groups = found.grouped(one for one in several if one.severity is not Severity.INFO)
+    return Last(run, log.states(session, run.id), groups[:_TOLD], len(groups[_TOLD:]), more)

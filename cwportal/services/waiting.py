@@ -91,7 +91,7 @@ def waiting(runtime: Runtime, partner_id: str, number: int = 1) -> Waiting:
             return Waiting()
         mine = and_(RunAccount.run_id == run.id, standing.WAITS)
         may = standing.approvable(run.planned_at)
-        columns = select(RunAccount.account_id, RunAccount.digest, RunAccount.money, RunAccount.asks, may)
+        columns = select(RunAccount.account_id, RunAccount.digest, standing.MONEY, RunAccount.asks, may)
         every = list(session.execute(columns.where(mine)))
         total, asking = len(every), sum(bool(one.asks) for one in every)
         free = {account_id: digest for account_id, digest, _, _, may_be in every if may_be}
@@ -113,7 +113,7 @@ def waiting(runtime: Runtime, partner_id: str, number: int = 1) -> Waiting:
         approvable=len(free),
         offered=standing.name_of(free) if free else "",
         asking=asking,
-        money=sum((money_of(one.money) for one in every), Money()),
+        money=standing.in_all(amounts for _, _, amounts, _, _ in every),
         held=held if total else (),
         decisions=decisions,
         accounts=Page(shown, number, pages, offset + 1, total),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from decimal import Decimal
 from itertools import islice
 
@@ -24,6 +25,8 @@ _READ_ONLY = {"cwportal_read_only": True}
 _ONE_MOMENT = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
 _ADDRESS = tuple(Address.__dataclass_fields__)
+_NO_ADDRESS = Address()
+_STATUS = {status.value: status for status in AccountStatus}
 
 
 def reader(engine: Engine) -> Engine:
@@ -38,37 +41,46 @@ class StandaloneSource:
 
     Reads are short: no transaction stays open while the caller works through a stream, and yet what a stream gives is of one moment.
     Retail prices are read once, at its beginning. If the partner's data are loaded anew between two of its reads, it raises
-    SourceIncomplete instead of mixing old and new.
+    SourceIncomplete instead of mixing old and new. What several calls give is of one moment within `reading`.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = reader(engine)
+    def __init__(self, engine: Engine, *, within: Connection | None = None) -> None:
+        """`within`: everything is read in the transaction of this connection."""
+        self._connect: Callable[[], AbstractContextManager[Connection]] = (
+            reader(engine).connect if within is None else lambda: nullcontext(within)
+        )
+
+    @contextmanager
+    def reading(self, partner_id: str) -> Iterator[StandaloneSource]:
+        """The data as they are now, whatever is loaded or priced until the end of the block: one transaction that only reads.
+
+        Raises UnknownPartner. The source that is given is for one thread.
+        """
+        with self._connect() as connection:
+            _partner(connection, partner_id)
+            yield StandaloneSource(connection.engine, within=connection)
 
     def partner(self, partner_id: str) -> Partner:
         """The partner, or UnknownPartner."""
-        with self._engine.connect() as connection:
+        with self._connect() as connection:
             return _partner(connection, partner_id)
 
     def products(self, partner_id: str) -> Sequence[Product]:
         """Every SKU, by SKU: the vendor's list is the same for all partners."""
         query = select(ProductRow.sku, ProductRow.name, ProductRow.list_cost).order_by(ProductRow.sku)
-        with self._engine.connect() as connection:
+        with self._connect() as connection:
             _partner(connection, partner_id)
             return [Product(row.sku, row.name, row.list_cost) for row in connection.execute(query)]
 
     def accounts(self, partner_id: str) -> Sequence[Account]:
         """Every account of the partner by id, closed ones too."""
-        query = select(AccountRow.__table__).where(AccountRow.partner_id == partner_id).order_by(AccountRow.id)
-        with self._engine.connect() as connection:
+        columns = (AccountRow.id, AccountRow.name, AccountRow.status, *(getattr(AccountRow, name) for name in _ADDRESS))
+        query = select(*columns).where(AccountRow.partner_id == partner_id).order_by(AccountRow.id)
+        with self._connect() as connection:
             _partner(connection, partner_id)
             return [
-                Account(
-                    row["id"],
-                    row["name"],
-                    AccountStatus(row["status"]),
-                    Address(**{name: row[name] for name in _ADDRESS}),
-                )
-                for row in connection.execute(query).mappings()
+                Account(key, name, _STATUS[status], Address(*address) if any(address) else _NO_ADDRESS)
+                for key, name, status, *address in connection.execute(query)
             ]
 
     def charges(self, partner_id: str, account_ids: Iterable[str]) -> Iterator[tuple[str, Sequence[Charge]]]:
@@ -79,10 +91,10 @@ class StandaloneSource:
         the stream.
         """
         asked = iter(account_ids)
-        with self._engine.connect() as connection:
+        with self._connect() as connection:
             revision, retail = _revision(connection, partner_id), _retail(connection, partner_id)
         while batch := list(islice(asked, ACCOUNTS_PER_READ)):
-            with self._engine.connect() as connection:
+            with self._connect() as connection:
                 current = _revision(connection, partner_id)
                 found = _charges(connection, partner_id, batch, retail) if current == revision else {}
             if current != revision:
@@ -95,7 +107,7 @@ class StandaloneSource:
 
         Holds `USERS_PER_READ` at a time. Raises SourceIncomplete also when the partner's data change under the stream.
         """
-        with self._engine.connect() as connection:
+        with self._connect() as connection:
             revision = _revision(connection, partner_id)
             _require(connection, partner_id, [account_id])
         return self._users(partner_id, account_id, revision)
@@ -110,7 +122,7 @@ class StandaloneSource:
         )
         part = query
         while True:
-            with self._engine.connect() as connection:
+            with self._connect() as connection:
                 current = _revision(connection, partner_id)
                 found = connection.execute(part).all()
             if current != revision:
@@ -124,7 +136,7 @@ class StandaloneSource:
     def contacts(self, partner_id: str) -> Sequence[Contact]:
         """The partner's people who can sign in, by e-mail address."""
         query = select(StaffRow.email).where(StaffRow.partner_id == partner_id).order_by(StaffRow.email)
-        with self._engine.connect() as connection:
+        with self._connect() as connection:
             _partner(connection, partner_id)
             return [Contact(email) for email in connection.scalars(query)]
 

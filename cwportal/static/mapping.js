@@ -189,7 +189,7 @@
   const kept = Number(form.dataset.cwUnsaved);
   const rows = [...form.querySelectorAll("tbody tr")];
   const nothing = told ? told.innerHTML : "";
-  const state = (row) => JSON.stringify([...row.querySelectorAll("input:not([name=select]), select")].map(
+  const state = (row) => JSON.stringify([...row.querySelectorAll("input:not([name=select], [name^='among-']), select")].map(
     (one) => (one.type === "checkbox" ? one.checked : one.value)));
   const before = new Map(rows.map((row) => [row, state(row)]));
   let typed = 0;

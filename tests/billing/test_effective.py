@@ -1,8 +1,10 @@
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cwportal.billing.effective import effective_date, first_of_month, last_day, last_of_month
 from tests.billing.build import TODAY, agreement, row
@@ -57,3 +59,25 @@ def test_months(day: date, first: date, last: date) -> None:
 )
 def test_a_row_does_not_end_before_it_takes_effect(effective: date | None, expected: date) -> None:
     assert last_day(row(1, effective=effective), today=TODAY) == expected
+
+
+DAYS = st.dates(date(2024, 1, 1), date(2029, 12, 31))
+
+
+@given(
+    today=DAYS, start=st.none() | DAYS, bills=st.none() | DAYS, end=st.none() | DAYS, ending=st.lists(DAYS, max_size=4)
+)
+def test_a_new_line_never_bills_beside_another_nor_outside_its_agreement(
+    today: date, start: date | None, bills: date | None, end: date | None, ending: list[date]
+) -> None:
+    """Whatever the length of the months: with each end day on a row or given by the plan, in whatever order."""
+    facts = agreement(start=start, bill_start=bills, end=end)
+    rows = [row(number, cancelled=day) for number, day in enumerate(ending, 1)]
+    day = effective_date(facts, rows, today=today)
+    assert day == effective_date(facts, [], today=today, also_ending=ending[::-1])
+    open_end = effective_date(agreement(start=start, bill_start=bills), rows, today=today)
+    assert open_end is not None
+    assert day == (open_end if end is None or open_end <= end else None)
+    others = [other for other in ending if other >= first_of_month(today)]
+    floor = max(first_of_month(today), *(one for one in (start, bills) if one), *others, date.min)
+    assert open_end == (floor + timedelta(days=1) if floor in others else floor)

@@ -205,3 +205,9 @@ def test_a_new_line_behind_a_fixed_term_says_how_long_nothing_more_is_billed() -
 def test_a_line_that_bills_nothing_for_long_is_said_on_every_run(day: date, told: bool) -> None:
     result = plan([group(50)], [row(1, 50, effective=day)], [line(1, 50)])
     assert (writes(result), codes(result)) == ([], ["starts_later"] if told else [])
+
+
+def test_of_very_many_prices_some_are_told_and_the_others_counted() -> None:
+    result = plan([group(1, price) for price in range(10, 70)], [row(9, 1, 5)])
+    assert result.findings[0].message.count("quantity 1, price") == 11  # the line itself, and ten of ours
+    assert "and 50 more" in result.findings[0].message

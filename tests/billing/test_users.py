@@ -49,6 +49,23 @@ def test_what_is_planned(users: UsersInput | None, changes: list[Any]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("users", "reason"),
+    [
+        (UsersInput(NEW), "There is no list of users yet"),
+        (UsersInput(NEW, OLD), "The list changed since it was uploaded"),
+        (UsersInput(NEW, replace(SAME, agreement_id=2)), "The account is on another agreement now"),
+    ],
+)
+def test_the_reason_is_true(users: UsersInput, reason: str) -> None:
+    (change,), _ = plan_users(replace(account(), agreement_id=1, users=users), context())
+    assert change.reason == reason
+
+
+def test_what_could_not_be_read_is_left_as_it_is() -> None:
+    assert planned(UsersInput(None, OLD, (OLD,), unread="Not now.")) == ([], ["read_failed error"])
+
+
+@pytest.mark.parametrize(
     ("users", "pair", "found"),
     [
         (UsersInput(NEW), (Kind.USERS, Action.CREATE), ["missing_right error"]),

@@ -48,6 +48,14 @@ def test_columns_and_rows() -> None:
     ]
 
 
+def test_more_services_than_columns_stand_in_one_cell() -> None:
+    several = tuple(f"S{number:04}" for number in range(users_file.MOST_COLUMNS + 1))
+    header, row = made(User("a@x", "A", "active", several))
+    assert (header, row[4]) == ([*users_file.COLUMNS], "; ".join(several))
+    header, row = made(User("a@x", "A", "active", several[:-1]))
+    assert (header[5:], set(row[5:])) == ([*several[:-1]], {"yes"})
+
+
 def test_no_users_is_a_header() -> None:
     assert made() == [list(users_file.COLUMNS)]
 

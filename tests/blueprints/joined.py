@@ -58,6 +58,11 @@ class Joined:
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.loads(answer.read() or b"null")
 
+    def asked(self) -> list[str]:
+        """Addresses that the simulator was asked for."""
+        with urllib.request.urlopen(f"{self.sandbox.url}/_sandbox/journal", timeout=30) as answer:
+            return [entry["path"] for entry in json.loads(answer.read())]
+
     def member(self, rights: object = "admin", **more: str) -> None:
         """An API member with our keys."""
         one = {"identifier": "exporter", "public_key": PUBLIC, "private_key": PRIVATE, "rights": rights, **more}

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2 import StrictUndefined
 from sqlalchemy import insert, select
 
 from cwportal.app import create_app
@@ -32,6 +35,7 @@ PEOPLE = {
     "admin": ("admin@msp.example", MINE, "admin"),
     "other": ("billing@rival.example", OTHER, "billing"),
 }
+FILE = "cwportal.sqlite"
 NOWHERE = "unix:///nowhere/socket"
 """A queue that is away."""
 
@@ -42,6 +46,7 @@ class Portal:
     def __init__(self, folder: Path, **config: Any) -> None:
         self.app: Flask = create_app({"CWPORTAL_INSTANCE": str(folder), "CWPORTAL_REDIS_URL": NOWHERE, **config})
         self.app.testing = True
+        self.app.jinja_env.undefined = StrictUndefined  # as in some hosts
         self.runtime: Runtime = self.app.extensions["cwportal"]
         self.own: Any = self.app.extensions[OWN_PORTAL]
         if not self.own.is_current():
@@ -175,9 +180,20 @@ class Portal:
             return list(session.scalars(select(Run).where(Run.partner_id == partner).order_by(Run.id)))
 
 
+@cache
+def _begun() -> bytes:
+    with tempfile.TemporaryDirectory(prefix="cwportal-model-") as folder:
+        Portal(Path(folder)).close()
+        return (Path(folder) / FILE).read_bytes()
+
+
 @contextmanager
 def opened(folder: Path, **config: Any) -> Iterator[Portal]:
-    """A portal for the block."""
+    """A portal for the block. A new SQLite file is the copy of one that was begun once."""
+    file = folder / FILE
+    if "CWPORTAL_DATABASE_URL" not in config and not file.exists():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.write_bytes(_begun())
     portal = Portal(folder, **config)
     try:
         yield portal

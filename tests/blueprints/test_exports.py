@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from cwportal.models import Connection, Mapping, RunAccount
-from cwportal.services import connection, settings
+from cwportal.services import connection, found, settings, status
 from cwportal.vocabulary import RunState
 from tests.blueprints.portal import MINE, PREFIX, WHEN, Portal, token
 
@@ -280,6 +280,27 @@ def test_an_error_of_our_own_has_a_page_and_a_reference_that_leads_to_the_log(
     bare = client.get(f"{PREFIX}/")
     assert bare.status_code == 500
     assert "<h1>This page has failed</h1>" in bare.text
+
+
+def test_worth_a_look_says_where_it_was_cut(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = portal.client("viewer")
+    run = portal.run(error="Something else, too.")
+    for account in ("a1", "a2", "a3"):
+        portal.planned(run, account, finding="It was changed by hand.")
+    text = _text(client.get(f"{PREFIX}/").text)
+    assert "3 accounts" in text
+    assert [word for word in ("at least", "more than this page", "in the export log.") if word in text] == []
+    monkeypatch.setattr(found, "READ_AT_MOST", 3)
+    monkeypatch.setattr(status, "_TOLD", 1)
+    run = portal.run(error="Something else, too.")
+    for account in ("a1", "a2", "a3"):
+        portal.planned(run, account, finding="It was changed by hand.")
+    page = client.get(f"{PREFIX}/").text
+    assert "1 other kind of findings is in the export log." in _text(page)
+    assert "This export found more than this page can look at" in _text(page)
+    assert f'href="{PREFIX}/exports/{run}/log.csv"' in page
+    monkeypatch.setattr(status, "_TOLD", 6)
+    assert "at least 2 accounts" in _text(client.get(f"{PREFIX}/").text)
 
 
 def _broken(*_: object, **__: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from cwportal.blueprints import trouble
 from cwportal.connectwise.errors import RateLimited
 from cwportal.errors import NotConnected
 from cwportal.models import AuditEntry, Connection, Draft, Run, Settings
-from cwportal.services import connection, draft, rotation
+from cwportal.services import connection, draft, hurry, rotation
 from tests.blueprints.joined import PRIVATE, PUBLIC, SETTINGS, STEP_1, STEP_2, STEP_3, Joined, hidden_fields, joined
 from tests.blueprints.portal import MINE, PREFIX
 
@@ -260,6 +261,44 @@ def test_what_happens_on_the_way_is_said_in_words_of_people(here: Joined, fault:
     assert answer.status_code == 422
     assert title in page
     assert [word for word in ("GET ", "CWPORTAL_", "JSON", path) if word in page] == []
+
+
+def test_a_connectwise_that_hangs_is_asked_twice_and_one_that_is_slow_not_for_minutes(
+    here: Joined, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hurry, "ONE_ANSWER", 0.2)
+    here.member()
+    here.begin()
+    here.control(
+        "faults",
+        {"rules": [{"kind": "hang_before", "match": {"path": "/company/companies"}, "seconds": 9, "times": 99}]},
+    )
+    answer = here.step_one()
+    assert (answer.status_code, "ConnectWise did not answer in time" in answer.text) == (422, True)
+    assert sum("/company/companies" in path for path in here.asked()) == hurry.TRIES
+    monkeypatch.setattr(hurry, "ONE_ANSWER", 10.0)
+    monkeypatch.setattr(hurry, "IN_ALL", 0.5)
+    here.control("faults", {"rules": [{"kind": "latency", "match": {}, "seconds": 0.3, "times": 99}]})
+    answer = here.step_one(private_key="", company_id="Training")
+    assert (answer.status_code, "ConnectWise answers too slowly" in answer.text) == (422, True)
+    assert "What you typed is kept." in answer.text
+    kept = draft.get(here.runtime, MINE)
+    assert kept is not None
+    assert (kept.company_id, kept.has_private_key, kept.tested) == ("Training", True, False)
+
+
+def test_pages_that_ask_connectwise_never_use_up_the_web_server(here: Joined) -> None:
+    here.member()
+    here.begin()
+    with ExitStack() as others:
+        for _ in range(hurry.AT_ONCE):
+            others.enter_context(hurry.page())
+        answer = here.step_one()
+        assert (answer.status_code, "The portal waits for ConnectWise already" in answer.text) == (422, True)
+        assert here.asked() == []
+        assert here.get(f"{PREFIX}/start").status_code == 200
+    answer = here.step_one(private_key="")  # everything typed was kept
+    assert (answer.status_code, here.row() is not None) == (303, True)
 
 
 def test_what_nobody_sees_is_no_part_of_what_was_typed(here: Joined) -> None:

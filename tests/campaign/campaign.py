@@ -6,12 +6,12 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from cwportal.errors import CWPortalError
 from cwportal.models import LedgerAddition, Run, RunAccount, RunChange
@@ -54,6 +54,20 @@ WRITES = (
     {"method": "POST", "path": "procurement/catalog"},
     {"method": "GET", "path": "additions"},
 )
+
+
+_USED = (
+    select(LedgerAddition.cw_addition_id)
+    .where(LedgerAddition.account_id == bindparam("account"))
+    .union(
+        select(RunChange.cw_addition_id).where(
+            RunChange.account_id == bindparam("account"),
+            RunChange.action == "adopt",
+            RunChange.outcome.in_([Outcome.STARTED, Outcome.UNKNOWN, Outcome.APPLIED]),
+        )
+    )
+)
+"""Lines of an account that the product knows as its own."""
 
 
 class Campaign:
@@ -163,23 +177,12 @@ class Campaign:
             entry["entity_id"] for entry in self.journal if entry["method"] == "POST" and "additions" in entry["path"]
         }
         with self.world.database.read() as session:
-            used = set(session.scalars(select(LedgerAddition.cw_addition_id).where(LedgerAddition.account_id == name)))
-            used |= set(
-                session.scalars(
-                    select(RunChange.cw_addition_id).where(
-                        RunChange.account_id == name,
-                        RunChange.action == "adopt",
-                        RunChange.outcome.in_([Outcome.STARTED, Outcome.UNKNOWN, Outcome.APPLIED]),
-                    )
-                )
-            )
+            used = set(session.scalars(_USED, {"account": name}))
         return [row for row in self.world.additions(self.agreements[name]) if row["id"] in made | used]
 
-    def bill(self, name: str) -> Decimal:
-        """What our rows cost the customer a month now."""
-        return sum(
-            (row["quantity"] * row["unitPrice"] for row in self.ours(name) if not row.get("cancelledDate")), Decimal(0)
-        )
+    def bill(self, rows: Iterable[dict[str, Any]]) -> Decimal:
+        """What these rows of ours cost the customer a month."""
+        return sum((row["quantity"] * row["unitPrice"] for row in rows if not row.get("cancelledDate")), Decimal(0))
 
     def desired_bill(self, name: str) -> Decimal:
         """What they should cost."""
@@ -238,7 +241,7 @@ class Campaign:
     def export(self, *, kill: bool = False, twice: bool = False, approve: bool = True) -> str:
         """One export, perhaps killed at some commit, perhaps two at once. Returns how it ended."""
         foreign = self._foreign()
-        before = {name: self.bill(name) for name in self.agreements}
+        before = {name: self.bill(self.ours(name)) for name in self.agreements}
         if kill:
             self.world.database.kill_at(self.random.randint(1, 12), after=self.random.random() < 0.5)  # type: ignore[attr-defined]
         state = self._run_twice(approve) if twice else self._run(approve)

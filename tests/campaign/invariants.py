@@ -33,7 +33,8 @@ def step(campaign: Campaign, foreign: dict[int, Any], before: dict[str, Decimal]
         for agreement in campaign.agreements.values()
         for row in campaign.world.additions(agreement)
     }
-    used = {row["id"] for name in campaign.agreements for row in campaign.ours(name)}
+    ours = {name: campaign.ours(name) for name in campaign.agreements}
+    used = {row["id"] for rows in ours.values() for row in rows}
     for key, was in foreign.items():
         if key not in used and key in now and now[key] != was:
             campaign.fail(f"foreign row {key} was touched: {was} -> {now.get(key)}")
@@ -41,7 +42,7 @@ def step(campaign: Campaign, foreign: dict[int, Any], before: dict[str, Decimal]
         adopted = sum(
             (
                 foreign[row["id"]]["unitPrice"] * foreign[row["id"]]["quantity"]
-                for row in campaign.ours(name)
+                for row in ours[name]
                 if row["id"] in foreign
             ),
             Decimal(0),
@@ -49,9 +50,10 @@ def step(campaign: Campaign, foreign: dict[int, Any], before: dict[str, Decimal]
         most = max(before[name] + adopted, campaign.desired_bill(name)) + Decimal(
             "0.5" if campaign.round is not None else 0
         )
-        if campaign.bill(name) > most:
+        billed = campaign.bill(ours[name])
+        if billed > most:
             campaign.fail(
-                f"{name} is billed {campaign.bill(name)}, more than {before[name]} before and {campaign.desired_bill(name)} desired"
+                f"{name} is billed {billed}, more than {before[name]} before and {campaign.desired_bill(name)} desired"
             )
     limit = campaign.world.config.concurrency
     for entry in campaign.step_journal:

@@ -155,3 +155,28 @@ def test_everything_is_lost_once(kind: str, tmp_path: Path) -> None:
             campaign.come_to_rest()
         finally:
             world.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("commit", [7, 9, 11, 13])
+def test_killed_among_many_products(commit: int, after: bool, tmp_path: Path) -> None:
+    """They are written several at once: whichever are in flight when the process dies, each is there once in the end."""
+    skus = [f"S{number}" for number in range(8)]
+    with Sandbox() as sandbox:
+        campaign = _Creation(tmp_path, sandbox)
+        world = campaign.world
+        try:
+            world.map({"a": campaign.other})
+            world.source.set_charges("a", *(charge(sku, 1, 2, 5) for sku in skus))
+            world.database.kill_at(commit, after=after)  # type: ignore[attr-defined]
+            campaign.export()
+            for _ in range(8):
+                if campaign.export() == "succeeded":
+                    break
+            made = sorted(one["identifier"] for one in world.state()["catalog"])
+            billed = [line[0] for line in world.lines(campaign.other)]
+            if not made == billed == skus:
+                campaign.fail(f"products {made}, lines {billed}")
+        finally:
+            world.close()

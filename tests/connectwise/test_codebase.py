@@ -70,6 +70,19 @@ def test_a_404_by_routing_means_the_keys(
     assert len([call for call in web.calls if call.request.method == "POST"]) == 1
 
 
+@pytest.mark.parametrize("known", [{"status": 503}, {"body": responses.ConnectionError("lost")}])
+def test_a_404_while_nothing_else_is_answered_blames_no_keys(
+    web: responses.RequestsMock, make_transport: TransportMaker, known: dict[str, Any]
+) -> None:
+    web.add("POST", ITEMS, status=404, body=HTML)
+    web.add("GET", INFO, json={"Codebase": "v4_6_release/"})
+    web.add("GET", f"{API}/company/companies", **known)
+    found = failure(lambda: make_transport().post("/procurement/catalog", {}))
+    assert (type(found), found.status, found.certainty) == (errors.NotJson, 404, "unknown")
+    assert "asking again failed too" in found.sentence
+    assert "API keys" not in found.sentence
+
+
 @pytest.mark.parametrize("known", [{"json": [{"id": 2}]}, {"status": 403, "json": {"code": "Security"}}])
 def test_a_404_of_one_path_only_is_a_missing_path(
     web: responses.RequestsMock, make_transport: TransportMaker, known: dict[str, Any]

@@ -64,3 +64,20 @@ def test_a_date_is_midnight_utc_of_its_day() -> None:
 
 def test_a_datetime_in_utc_keeps_its_time() -> None:
     assert jsontext.encode(datetime(2026, 3, 1, 4, 5, 6, tzinfo=UTC)) == b'"2026-03-01T04:05:06Z"'
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        (r'"a\ud800b"', "a?b"),
+        (r'"a\udc00"', "a?"),
+        (r'"\uDFFF\uD800"', "??"),
+        (r'"a\u0000b"', "ab"),
+        (r'"\ud83d\ude00"', "\U0001f600"),
+        (r'"\\ud800"', r"\ud800"),
+    ],
+)
+def test_what_is_no_character_can_be_kept_all_the_same(text: str, read: str) -> None:
+    found = jsontext.decode(f'{{{text}: [{text}, {{"n": {text}}}, 1.5]}}'.encode())
+    assert found == {read: [read, {"n": read}, Decimal("1.5")]}
+    str(found).encode()

@@ -190,3 +190,32 @@ def test_doubled_rows_on_a_single_page() -> None:
 def test_what_is_no_list_of_records(data: object) -> None:
     with pytest.raises(Malformed):
         list(Pages(Fixed(data)).rows("/x"))
+
+
+@pytest.mark.parametrize("link", ['<https://h/docs>; rel="help"', "nonsense"])
+def test_a_link_of_another_kind_does_not_end_a_list(link: str) -> None:
+    class Documented(Listing):
+        def get(self, path: str, params: Mapping[str, str] | None = None, /) -> Answer:
+            found = super().get(path, params)
+            return Answer(found.status, found.data, link)
+
+    assert read(Documented([*range(1, 8)], link="never", limit=3)) == [*range(1, 8)]
+
+
+def test_a_row_without_an_id_fails_a_list_unless_it_may_be_left_out() -> None:
+    class Broken(Listing):
+        def get(self, path: str, params: Mapping[str, str] | None = None, /) -> Answer:
+            found = super().get(path, params)
+            rows = (
+                [{"id": "5"} if row == {"id": 5} else row for row in found.data] if isinstance(found.data, list) else []
+            )
+            return Answer(found.status, rows, found.link)
+
+    with pytest.raises(Malformed, match="without an id"):
+        read(Broken([*range(1, 8)], limit=3))
+    left_out = list[Malformed]()
+    rows = list(Pages(Broken([*range(1, 8)], limit=3)).rows("/x", nameless=left_out))
+    assert rows == [{"id": number} for number in (1, 2, 3, 4, 6, 7)]
+    assert left_out
+    with pytest.raises(Malformed, match="without an id"):  # no way to ask for what comes after it
+        list(Pages(Broken([*range(1, 8)], limit=1)).rows("/x", nameless=left_out))

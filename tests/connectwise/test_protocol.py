@@ -92,3 +92,25 @@ def test_link(header: str, following: dict[str, str] | None) -> None:
 )
 def test_retry_after(value: str | None, seconds: float | None) -> None:
     assert protocol.retry_after(value, NOW) == seconds
+
+
+@pytest.mark.parametrize("value", ["999999999", "86401", "Fri, 31 Dec 9999 23:59:59 -2359"])
+def test_nobody_waits_longer_than_a_day(value: str) -> None:
+    assert protocol.retry_after(value, NOW) == 86_400
+
+
+@pytest.mark.parametrize(
+    ("header", "tells"),
+    [
+        ("", True),
+        ("  ", True),
+        ('<https://h/x?page=2>; rel="next"', True),
+        ('</x?page=1>; REL="FIRST"', True),
+        ("<x>; rel=prev", True),
+        ("<x>; rel=self", False),
+        ('<https://h/docs>; rel="describedby"', False),
+        ("nonsense", False),
+    ],
+)
+def test_a_link_of_another_kind_says_nothing_about_pages(header: str, tells: bool) -> None:
+    assert protocol.tells_pages(header) is tells

@@ -273,3 +273,33 @@ TABLES = [
 def test_tables(name: str, path: str) -> None:
     canned = Canned({path: listed({"id": 1, "name": "One"}, {"id": 2, "name": "Two"})})
     assert [row.name for row in getattr(reader(canned), name)()] == ["One", "Two"]
+
+
+@pytest.mark.parametrize("count", [0, 2])
+@pytest.mark.parametrize(
+    ("path", "ask"),
+    [
+        ("/company/companies", lambda read: read.find_company(name="Acme", counted=True)),
+        ("/finance/agreements", lambda read: read.agreements_of(4)),
+        ("/company/contacts", lambda read: read.find_contacts(4, "Ada", "")),
+        ("/procurement/types", Reader.product_types),
+        ("/procurement/catalog", lambda read: sorted({"A", "B"} - read.missing_products(["A", "B"]))),
+    ],
+)
+def test_a_list_without_rows_is_believed_before_a_creation_only_if_connectwise_counts_none(
+    path: str, ask: Callable[[Reader], list[object]], count: int
+) -> None:
+    """Counted by the same condition."""
+    canned = Canned({path: listed(), f"{path}/count": Answer(200, {"count": count})})
+    if count:
+        with pytest.raises(errors.Incomplete, match=f"listed 0 of {path} and counts 2"):
+            ask(reader(canned))
+    else:
+        assert ask(reader(canned)) == []
+    assert len(set(canned.conditions)) == 1
+
+
+def test_products_about_to_be_created_are_looked_for_as_connectwise_compares() -> None:
+    rows = [{"id": 1, "identifier": "mbx "}, {"id": 2, "identifier": "OTHER"}]
+    canned = Canned({"/procurement/catalog": listed(*rows), "/procurement/catalog/count": Answer(200, {"count": 2})})
+    assert reader(canned).missing_products(["MBX", "BCK"]) == {"BCK"}

@@ -59,6 +59,10 @@ def test_an_addition_with_the_least() -> None:
         ("id", 0),
         ("id", -1),
         ("id", Decimal("7.5")),
+        ("id", 2**31),
+        ("product", {"id": 10**25}),
+        ("agreementId", "9"),
+        ("agreementId", 2**31),
         ("product", None),
         ("product", 3),
         ("product", {}),
@@ -84,6 +88,21 @@ def test_a_wrong_type_is_named_and_never_a_default(name: str, value: object) -> 
         records.Addition.from_json({**ADDITION, name: value})
     assert "addition" in caught.value.sentence or "product" in caught.value.sentence
     assert caught.value.certainty == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"product": 3}, "addition 7 has a “product”"),
+        ({"product": {"id": "3"}}, "addition 7 has a “product/id”"),
+        ({"product": {"id": 3, "identifier": []}}, "addition 7 has a “product/identifier”"),
+        ({"quantity": "12"}, "addition 7 has a “quantity”"),
+        ({"id": True}, "addition has a “id”"),
+    ],
+)
+def test_the_sentence_names_the_record_and_the_field(changed: dict[str, object], told: str) -> None:
+    with pytest.raises(Malformed, match=told):
+        records.Addition.from_json({**ADDITION, **changed})
 
 
 @pytest.mark.parametrize("data", [None, [], "x", 5])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
@@ -253,3 +254,23 @@ def test_a_client_id_that_cannot_be_sent_is_the_operators(
     found = failure(lambda: transport.post("/procurement/catalog", {}))
     assert type(found) is errors.ClientIdRejected
     assert (found.certainty, server.requests, transport.requests) == ("not_sent", [], 1)
+
+
+@pytest.mark.parametrize("interim", ["100 Continue", "102 Processing", "103 Early Hints"])
+def test_an_interim_answer_is_not_the_answer_and_leaves_none_for_the_next_request(
+    server: ScriptedServer, make_transport: TransportMaker, interim: str
+) -> None:
+    """The real answer would else be waiting on the connection, and be read as that to the next request: another agreement's lines."""
+    sockets: set[int] = set()
+
+    def script(talk: socket.socket, request: bytes) -> None:
+        sockets.add(id(talk))
+        talk.sendall(f"HTTP/1.1 {interim}\r\nX-A: b\r\n\r\n".encode() * 2)
+        answer(200, json.dumps(request.split()[1].decode()).encode())(talk, request)
+
+    server.scripts = [script]
+    transport = make_transport(server.url)
+    for path in ("/finance/agreements/1/additions", "/finance/agreements/2/additions"):
+        assert str(transport.get(path).data).endswith(path)
+    assert len(sockets) == 1
+    assert len(server.requests) == 2

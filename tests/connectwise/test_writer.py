@@ -134,3 +134,77 @@ def test_delete_document(web: responses.RequestsMock, make_transport: TransportM
     transport = make_transport()
     Writer(transport).delete_document(7)
     assert transport.requests == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "call", "answered"),
+    [
+        ("/finance/agreements/9/additions", lambda w: w.create_addition(9, ADDITION), {"product": {"id": 4}}),
+        (
+            "/finance/agreements/9/additions",
+            lambda w: w.create_addition(9, ADDITION),
+            {"product": {"id": 3}, "agreementId": 10},
+        ),
+        ("/procurement/catalog", lambda w: w.create_product({"identifier": "MBX"}), {"identifier": "BCK"}),
+        ("/company/companies", lambda w: w.create_company({"identifier": "Acme"}), {"identifier": "Other"}),
+        ("/finance/agreements", lambda w: w.create_agreement({"company": {"id": 4}}), {"company": {"id": 5}}),
+        (
+            "/system/documents",
+            lambda w: w.upload_document(9, title="Users", file_name="u.csv", content=b"a"),
+            {"title": "Contract", "fileName": "contract.pdf"},
+        ),
+    ],
+)
+def test_another_record_than_was_created_is_an_unknown_outcome(
+    web: responses.RequestsMock, make_transport: TransportMaker, path: str, call: Call, answered: dict[str, object]
+) -> None:
+    """It may be anybody's: taken for ours, its bill would go to the wrong customer."""
+    web.add("POST", API + path, status=201, json={"id": 7, **answered})
+    with pytest.raises(errors.Malformed, match="nobody knows what it did") as caught:
+        call(Writer(make_transport()))
+    assert caught.value.certainty == "unknown"
+
+
+def test_a_changed_line_of_another_agreement_is_an_unknown_outcome(
+    web: responses.RequestsMock, make_transport: TransportMaker
+) -> None:
+    web.add(
+        "PATCH",
+        f"{API}/finance/agreements/9/additions/7",
+        json={"id": 7, "product": {"id": 3}, "agreementId": 10},
+    )
+    with pytest.raises(errors.Malformed, match="line of agreement 10"):
+        Writer(make_transport()).patch_addition(9, 7, {"quantity": Decimal(0)})
+
+
+@pytest.mark.parametrize(
+    ("path", "call", "answered"),
+    [
+        (
+            "/procurement/catalog",
+            lambda writer: writer.create_product({"identifier": "MBX 1", "description": "Mailbox"}),
+            {"identifier": "MBX1", "description": "Mailbox"},
+        ),
+        (
+            "/company/companies",
+            lambda writer: writer.create_company({"identifier": "acme", "name": "Acme"}),
+            {"identifier": "Acme-0007", "name": "ACME"},
+        ),
+    ],
+)
+def test_a_record_that_a_rule_of_the_partner_renamed_is_the_one_that_was_made(
+    web: responses.RequestsMock, make_transport: TransportMaker, path: str, call: Call, answered: dict[str, object]
+) -> None:
+    """Not taken for ours, it would be made once more by every export."""
+    web.add("POST", API + path, status=201, json={"id": 7, **answered})
+    assert getattr(call(Writer(make_transport())), "id", None) == 7
+
+
+@pytest.mark.parametrize("said", [{"code": "Security", "message": "no"}, {"errors": [{"message": "in use"}]}])
+def test_an_error_in_the_answer_to_a_delete_is_no_deletion(
+    web: responses.RequestsMock, make_transport: TransportMaker, said: dict[str, object]
+) -> None:
+    web.add("DELETE", f"{API}/system/documents/7", json=said)
+    with pytest.raises(errors.Malformed, match="nobody knows what it did") as caught:
+        Writer(make_transport()).delete_document(7)
+    assert caught.value.certainty == "unknown"

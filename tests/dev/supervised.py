@@ -6,7 +6,8 @@ import json
 import sys
 from pathlib import Path
 
-from cwportal.dev.supervisor import Patience, Port, Program, Supervisor
+from cwportal.dev.claims import Port
+from cwportal.dev.supervisor import Patience, Program, Supervisor
 from cwportal.errors import CWPortalError
 
 

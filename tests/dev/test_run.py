@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from cwportal.dev.__main__ import main as make_run
+from cwportal.dev.claims import Port
 from cwportal.dev.programs import Places, programs
-from cwportal.dev.supervisor import Port
 from tests.support.demo import Demo, stop
 
 

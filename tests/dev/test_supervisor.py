@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -15,6 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from cwportal.dev import supervisor
+from cwportal.dev.supervisor import Program, Supervisor
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
@@ -158,11 +162,58 @@ def test_a_second_signal_does_not_wait(house: Callable[..., House]) -> None:
     up = house(program("worker", STUBBORN, stop_after=600))
     up.waits_for("pid")
     up.process.terminate()
-    time.sleep(0.3)
+    up.waits_for("Stopping")
+    time.sleep(1.1)  # sooner it is the same signal
     assert up.process.poll() is None
     up.process.terminate()
     assert up.ends() == 0
     assert gone(up.pids(), 0)
+
+
+@pytest.mark.parametrize(("one_within", "in_order"), [(1e9, True), (0.0, False)])
+def test_a_signal_that_comes_twice_at_once_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_within: float, in_order: bool
+) -> None:
+    monkeypatch.setattr(supervisor, "_TWICE", one_within)
+    again = "os.kill(os.getppid(), signal.SIGHUP); time.sleep(1); print('tidy', flush=True); sys.exit(0)"
+    code = f"import os, signal, sys, time\ndef leave(*_):\n    {again}\nsignal.signal(signal.SIGTERM, leave)\n"
+    said: list[str] = []
+
+    def write(line: str) -> None:
+        said.append(line)
+        if "ready" in line:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    program = Program("worker", [sys.executable, "-c", code + "print('ready', flush=True); time.sleep(600)"])
+    Supervisor(tmp_path, [program], write=write).run()
+    assert ("tidy" in "".join(said)) is in_order
+
+
+def test_a_terminal_with_few_characters_ends_nothing(
+    house: Callable[..., House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    name = "import sys; sys.stdout.buffer.write('Caf\\u00e9 \\u65e5'.encode() + b'\\xff\\n'); sys.stdout.flush(); "
+    up = house(program("worker", name + SLEEPER))
+    up.waits_for(r"\| Caf\\xe9 \\u65e5\\ufffd")
+    up.waits_for("pid")
+    assert up.process.poll() is None
+
+
+@pytest.mark.parametrize(("number", "goes_on"), [(errno.ENOSPC, True), (errno.EPIPE, False), (errno.EIO, False)])
+def test_output_that_fails_loses_lines_or_ends_everything_in_order(tmp_path: Path, number: int, goes_on: bool) -> None:
+    said: list[str] = []
+
+    def write(line: str) -> None:
+        said.append(line)
+        if "second" in line:
+            os.kill(os.getpid(), signal.SIGTERM)
+        raise OSError(number, os.strerror(number))
+
+    pause = 0 if goes_on else 600
+    code = f"import time; print('first', flush=True); time.sleep({pause}); print('second', flush=True); time.sleep(600)"
+    Supervisor(tmp_path, [Program("web", [sys.executable, "-c", code])], write=write).run()
+    assert ("second" in "".join(said)) is goes_on
 
 
 def test_they_stop_in_the_reverse_order_of_their_start(house: Callable[..., House]) -> None:

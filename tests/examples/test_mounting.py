@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import stat
+from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+import flask
 import pytest
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 
-from cwportal.errors import ConfigurationError
+from cwportal.errors import ConfigurationError, SourceIncomplete
+from cwportal.forms.press import Press
 from cwportal.plugin import CWPortal
-from tests.support.portal import MemorySource
+from cwportal.portal import Account, Charge, Partner
+from cwportal.runtime import Runtime
+from cwportal.services import schema
+from cwportal.services.secrets import Keyring
+from tests.support.portal import PARTNER, MemorySource
 
 
 @pytest.fixture(autouse=True)
@@ -73,6 +82,72 @@ def test_a_host_without_a_database_for_us(mounted: Mounted) -> None:
 def test_a_database_in_memory(mounted: Mounted) -> None:
     with pytest.raises(ConfigurationError, match="SQLite database in memory"):
         mounted(SQLALCHEMY_DATABASE_URI="sqlite:///:memory:")
+
+
+@pytest.mark.parametrize("first", ["queue", "key"])
+def test_the_folder_is_closed_to_others_whoever_makes_it(tmp_path: Path, first: str) -> None:
+    """Also where the host's database is elsewhere, so that nothing of ours has been in the folder before."""
+
+    def broker(folder: Path) -> str:
+        (folder / "queue").mkdir(parents=True)
+        return "redis://queue"
+
+    folder = tmp_path / "instance"
+    app = Flask("host", instance_path=str(folder))
+    app.config["CWPORTAL_DATABASE_URL"] = f"sqlite:///{tmp_path / 'elsewhere.db'}"
+    CWPortal(app, source=MemorySource(), broker=broker)
+    runtime: Runtime = app.extensions["cwportal"]
+    assert not folder.exists()
+    if first == "queue":
+        assert runtime.broker is not None
+        runtime.broker()
+    else:
+        Keyring.of(runtime.config)
+    runtime.database.dispose()
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+WRONG: dict[str, Callable[[], object]] = {
+    "the id of a partner": lambda: Partner(7, "MSP", "UTC", "USD"),  # type: ignore[arg-type]
+    "the id of an account": lambda: Account(7, "Oak"),  # type: ignore[arg-type]
+    "12.5 as an amount of MAIL": lambda: Charge("MAIL", 12.5, Decimal(1), None),  # type: ignore[arg-type]
+    "3 as an amount of MAIL": lambda: Charge("MAIL", Decimal(1), Decimal(1), 3),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize("words", WRONG)
+def test_values_of_another_type_are_told(words: str) -> None:
+    """Numbers as ids would match nothing that is stored, and amounts that are floats are not exact."""
+    with pytest.raises(SourceIncomplete, match=words):
+        WRONG[words]()
+
+
+@pytest.mark.parametrize(
+    ("partner", "actor", "status"),
+    [(PARTNER, "ann", 303), (PARTNER, "a" * 300, 303), (PARTNER, None, 303), (7, "ann", 503), (None, "ann", 401)],
+)
+def test_what_a_host_tells_of_a_person(
+    tmp_path: Path, database_url: str, caplog: pytest.LogCaptureFixture, partner: Any, actor: Any, status: int
+) -> None:
+    app = Flask("host", instance_path=str(tmp_path))
+    app.config.update(CWPORTAL_DATABASE_URL=database_url, SECRET_KEY="x", TESTING=True)
+    CWPortal(
+        app,
+        source=MemorySource(),
+        partner_of=lambda: partner,
+        may=lambda _: True,
+        actor_of=lambda: actor,
+    )
+    runtime: Runtime = app.extensions["cwportal"]
+    schema.upgrade(runtime.database.engine)
+    client = app.test_client()
+    with app.test_request_context(), client.session_transaction() as session:
+        token = Press().csrf_token.current_token
+        session["csrf_token"] = flask.session["csrf_token"]
+    answer = client.post("/integration/connectwise/connect", data={"csrf_token": token})
+    runtime.database.dispose()
+    assert answer.status_code == status
+    assert ("`partner_of` gives 7" in caplog.text) is (status == 503)
 
 
 def test_twice_on_one_application(mounted: Mounted) -> None:

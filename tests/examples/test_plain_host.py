@@ -184,3 +184,26 @@ def test_a_customer_who_left_is_closed_and_one_who_is_gone_is_no_customer_withou
     else:
         with pytest.raises(SourceIncomplete, match="no customer 2"):
             list(source.charges(PARTNER, ["1", "2"]))
+
+
+def test_what_the_host_gives_within_reading_is_of_one_moment(app: Flask) -> None:
+    from plain_host.source import ResellerSource
+    from plain_host.tables import Customer, Service, Usage, db
+
+    from cwportal.portal import PortalSource, ReadsOneMoment
+
+    def all_of(one: PortalSource) -> list[object]:
+        ids = [account.id for account in one.accounts(PARTNER)]
+        return [one.products(PARTNER), one.accounts(PARTNER), *one.charges(PARTNER, ids)]
+
+    with app.app_context():
+        source = ResellerSource(db.engine)
+        assert isinstance(source, ReadsOneMoment)
+        before = all_of(source)
+        with source.reading(PARTNER) as moment:
+            assert moment.products(PARTNER) == before[0]
+            for table, changed in ((Service, {"cost_cents": 77}), (Usage, {"seats": 77}), (Customer, {"left": True})):
+                db.session.execute(db.update(table).values(changed))
+            db.session.commit()
+            assert all_of(moment) == before
+        assert not [one for one in all_of(source) if one in before]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -24,6 +26,7 @@ from cwportal.jobs import queue, requeue
 from cwportal.jobs.worker import Pace
 from cwportal.models import Connection, Run
 from cwportal.portal import PortalSource
+from cwportal.sandbox import Sandbox
 from cwportal.services import exports, runs
 from cwportal.vocabulary import Trigger
 from tests.jobs.crew import Crew, eventually, until_written
@@ -87,6 +90,25 @@ def test_a_queue_that_is_away_keeps_the_run_and_says_so(crew: Crew) -> None:
     assert requeue.requeue(crew.runtime) == [requested.run_id]
     crew.burst()
     assert crew.state(requested.run_id) == "succeeded"
+
+
+def test_a_server_that_never_answers_is_asked_once(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "_PATIENCE", 0.3)
+    asked = []
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        crew.world.runtime = replace(
+            crew.runtime, config=replace(crew.runtime.config, redis_url=f"redis://127.0.0.1:{silent.getsockname()[1]}")
+        )
+        requested = queue.request_export(crew.world.runtime, PARTNER, actor="test")
+        silent.setblocking(False)
+        with suppress(BlockingIOError):
+            while True:
+                asked.append(silent.accept()[0])
+    for each in asked:
+        each.close()
+    assert len(asked) == 1
+    assert requested.waits is not None
+    assert crew.state(requested.run_id) == "queued"
 
 
 def test_without_a_url_and_a_server_of_our_own_the_key_is_named(crew: Crew) -> None:
@@ -170,6 +192,41 @@ def test_one_at_a_time_looks_for_runs_without_a_job(crew: Crew, redis: Redis) ->
     assert requeue.requeue(crew.runtime) == []
     redis.pexpire("cwportal:requeue", 300)
     eventually("the end of a dead one's turn", lambda: requeue.requeue(crew.runtime))
+
+
+def test_a_lock_that_another_has_meanwhile_is_left_to_it(
+    crew: Crew, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requeue, "_AT_ONCE", 2)
+    enqueue = queue.RunQueue.enqueue
+
+    def slowly(self: queue.RunQueue, *run_ids: int) -> None:
+        enqueue(self, *run_ids)
+        if 4 in run_ids:
+            redis.set("cwportal:requeue", b"another", ex=10)  # ours has ended by itself
+
+    monkeypatch.setattr(queue.RunQueue, "enqueue", slowly)
+    with queue.connect(crew.runtime) as jobs:
+        assert requeue.put_back(jobs, [1, 2, 3, 4, 5, 6]) == [1, 2, 3, 4]
+        assert jobs.waiting() == {1, 2, 3, 4}
+    assert redis.get("cwportal:requeue") == b"another"
+
+
+def test_a_queue_emptied_while_runs_are_put_back_is_no_error(
+    crew: Crew, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enqueue = queue.RunQueue.enqueue
+
+    def emptied(self: queue.RunQueue, *run_ids: int) -> None:
+        enqueue(self, *run_ids)
+        redis.flushall()
+
+    with queue.connect(crew.runtime) as jobs:
+        with monkeypatch.context() as patch:
+            patch.setattr(queue.RunQueue, "enqueue", emptied)
+            assert requeue.put_back(jobs, [1]) == [1]
+        assert requeue.put_back(jobs, [1]) == [1]
+        assert jobs.waiting() == {1}
 
 
 def test_a_run_at_work_is_left_alone_until_its_lease_ends(crew_with: Callable[..., Crew]) -> None:
@@ -333,6 +390,22 @@ def test_jobs_survive_the_death_of_valkey(embedded: Crew) -> None:
         assert jobs.waiting() == {run_id}
     embedded.burst()
     assert embedded.state(run_id) == "succeeded"
+
+
+def test_a_worker_works_in_a_folder_with_odd_characters(tmp_path: Path) -> None:
+    folder = tmp_path / "two wörds? 100%"
+    folder.mkdir()
+    with Sandbox() as sandbox:
+        crew = Crew(folder, sandbox, None)
+        try:
+            crew.portal(a=charge("MBX", 3, 2, 5))
+            run_id = crew.ask()
+            crew.burst()
+            assert crew.state(run_id) == "succeeded"
+        finally:
+            crew.close()
+    assert [entry.name for entry in tmp_path.iterdir()] == [folder.name]  # nothing is beside it
+    assert (folder / "cwportal.sqlite").is_file()
 
 
 def test_a_worker_brings_its_valkey_back_and_the_job_in_hand_goes_on(embedded: Crew) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -24,10 +25,11 @@ from cwportal.jobs.signals import Stop
 from cwportal.jobs.worker import ExportWorker
 from cwportal.models import Run
 from cwportal.services import runs
+from cwportal.vocabulary import Trigger
 from tests.jobs import process
 from tests.jobs.crew import PATIENCE, ROOT, Crew, children, eventually, is_alive
 from tests.jobs.signalled import MOMENTS, WITH_JOBS
-from tests.support.portal import charge
+from tests.support.portal import PARTNER, charge
 from tests.support.world import group
 
 
@@ -61,6 +63,29 @@ def test_a_killed_worker_is_followed_by_another_and_nothing_is_written_twice(cre
     assert crew.world.lines(agreements["a"]) == [group("MBX", 3, 2, 5)]
     assert crew.world.lines(agreements["b"]) == [group("BCK", 4, 1, 9)]
     assert len(crew.created()) == 2
+
+
+def test_a_worker_that_was_asleep_writes_nothing_more(crew: Crew) -> None:
+    agreements = crew.portal(a=charge("MBX", 3, 2, 5), b=charge("BCK", 4, 1, 9), c=charge("MBX", 7, 2, 5))
+    crew.hold("after")
+    run_id = crew.ask()
+    sleeper = crew.worker()
+    crew.held()
+    asleep = [*children(sleeper.pid), sleeper.pid]
+    for pid in asleep:
+        os.kill(pid, signal.SIGSTOP)
+    crew.release()
+    crew.worker()
+    assert crew.ended(run_id) == "succeeded"
+    crew.world.clear_journal()
+    for pid in asleep:
+        os.kill(pid, signal.SIGCONT)
+    eventually("the end of what was asleep", lambda: not children(sleeper.pid))
+    assert [entry["path"] for entry in crew.world.writes()] == []
+    assert crew.world.lines(agreements["a"]) == [group("MBX", 3, 2, 5)]
+    assert crew.world.lines(agreements["b"]) == [group("BCK", 4, 1, 9)]
+    assert crew.world.lines(agreements["c"]) == [group("MBX", 7, 2, 5)]
+    assert sleeper.poll() is None
 
 
 def test_a_killed_child_is_noticed_by_its_own_worker(crew: Crew) -> None:
@@ -178,6 +203,45 @@ def test_a_queue_that_goes_away_between_two_jobs_does_not_end_the_worker(
                 worker.check_for_suspension(burst=True)
     finally:
         valkey.stop(away)
+
+
+def test_a_clock_that_is_set_back_keeps_no_worker_from_looking(crew: Crew) -> None:
+    run_id = runs.request(crew.runtime, PARTNER, crew.tenant(), trigger=Trigger.MANUAL, actor="test", approval={})
+    with queue.connect(crew.runtime) as jobs:
+        worker = ExportWorker(
+            [jobs.rq, jobs.slow], connection=jobs.redis, serializer=JSONSerializer, maintenance_interval=600
+        )
+        worker.runtime, worker.stop = crew.runtime, Stop()
+        worker.last_cleaned_at = datetime.now(UTC) + timedelta(hours=1)  # it has just looked, then the clock was set
+        assert worker.should_run_maintenance_tasks
+        worker.run_maintenance_tasks()
+        assert jobs.waiting() == {run_id}
+        assert not worker.should_run_maintenance_tasks
+
+
+def test_a_worker_with_a_long_job_looks_after_the_runs_of_others(crew: Crew) -> None:
+    crew.portal(a=charge("MBX", 3, 2, 5))
+    crew.hold("after")
+    run_id = crew.ask()
+    crew.worker()
+    crew.held()
+    now = crew.runtime.clock()
+    lost = Run(
+        partner_id="other",
+        tenant="t",
+        trigger=Trigger.MANUAL,
+        state="queued",
+        actor="test",
+        approval={},
+        created_at=now,
+    )
+    with crew.runtime.database.write() as session:
+        session.add(lost)
+    with queue.connect(crew.runtime) as jobs:
+        eventually("its job", lambda: jobs.waiting() == {lost.id})
+    crew.release()
+    assert crew.ended(run_id) == "succeeded"
+    assert crew.ended(lost.id) == "failed"  # that partner has no connection
 
 
 def test_a_second_signal_ends_the_job_too(crew: Crew) -> None:

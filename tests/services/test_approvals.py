@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,10 +11,23 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from cwportal.billing.values import Money
 from cwportal.errors import RunUnderWay, UsageError
 from cwportal.models import Run, RunAccount, RunChange
-from cwportal.services import approvals, connection, decisions, exports, history, outcome, previews, rejections, reports
+from cwportal.services import (
+    approvals,
+    connection,
+    decisions,
+    exports,
+    history,
+    outcome,
+    previews,
+    rejections,
+    reports,
+    standing,
+)
 from cwportal.services import runs as lives
+from cwportal.services.apply.store import money_json
 from cwportal.vocabulary import Outcome, RunState, Trigger
 from tests.support.portal import PARTNER, charge
 from tests.support.world import World, group
@@ -397,3 +411,13 @@ def test_an_approval_without_products_pins_none(world: World) -> None:
     run_id = preview(world)
     assert outcome.approval_of(world.runtime, run_id).products is None
     assert timedelta(0) <= world.clock() - row(world, run_id).created_at
+
+
+def test_amounts_of_many_accounts_are_added_exactly_as_they_are_stored() -> None:
+    several = [
+        Money(Decimal("0.1"), Decimal("-0.20"), Decimal("1000000000000.0001"), Decimal(0)),
+        Money(Decimal("0.2"), Decimal("3E+2"), Decimal("0.00000001"), Decimal(-7)),
+    ]
+    texts = [json.dumps(money_json(one)) for one in several]
+    assert standing.in_all([*texts, "{}"]) == sum(several, Money())
+    assert standing.in_all([]) == Money()

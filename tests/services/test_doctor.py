@@ -152,6 +152,28 @@ def test_database_out_of_reach(fresh: Installation, tmp_path: Path) -> None:
     found = lost.check("database")
     assert found.health is PROBLEM
     assert "CWPORTAL_DATABASE_URL" in found.todo
+    assert "nowhere/x.sqlite cannot be used (unable to open database file)" in found.what
+
+
+def test_a_database_server_out_of_reach(fresh: Installation) -> None:
+    url = "postgresql+psycopg://ann:secret@127.0.0.1:1/portal?password=other"
+    lost = Installation(fresh.config.instance, CWPORTAL_DATABASE_URL=url)
+    found = lost.check("database")
+    assert found.health is PROBLEM
+    assert "The database portal at 127.0.0.1:1 cannot be used (" in found.what
+    assert "refused" in found.what
+    assert not {"secret", "other", "ann:"} & set(found.what.split())
+    assert "secret" not in found.what
+
+
+def test_commands_are_named_as_they_are_called_here(tmp_path: Path, connected: Installation) -> None:
+    empty = Installation(tmp_path / "empty")
+    assert empty.check("database", program="flask cwportal").todo == "Run: flask cwportal init"
+    empty.runtime.database.dispose()
+    at, tenant = connected.runtime.clock(), connection.get(connected.runtime, PARTNER).tenant
+    runs.request(connected.runtime, PARTNER, tenant, trigger=Trigger.MANUAL, actor="test", approval={})
+    connected.runtime = replace(connected.runtime, clock=lambda: at + timedelta(minutes=2))
+    assert connected.check("queue", program="flask cwportal").todo.endswith(": flask cwportal worker")
 
 
 def test_no_instance_folder(fresh: Installation, tmp_path: Path) -> None:
@@ -242,6 +264,26 @@ def test_instance_folder_open_to_others(fresh: Installation, mode: int) -> None:
     found = fresh.check("instance folder")
     assert found.health is PROBLEM
     assert found.todo == f"Run: chmod 700 {fresh.config.instance}"
+
+
+@pytest.mark.parametrize("name", ["database_url", "redis_url", "secret_keys"])
+def test_an_open_folder_in_which_nothing_is_kept(fresh: Installation, name: str) -> None:
+    """A host's own, say, with everything of ours on servers."""
+    fresh.config.instance.chmod(0o755)
+    elsewhere = {
+        "database_url": "postgresql+psycopg://server/portal",
+        "redis_url": "redis://server",
+        "secret_keys": ("x",),
+    }
+    assert fresh.configured(**elsewhere).check("instance folder").health is OK
+    found = fresh.configured(**{name: None}).check("instance folder")
+    assert found.health is PROBLEM
+    kept = {
+        "database_url": "the database",
+        "redis_url": "the queue",
+        "secret_keys": "the key that protects the stored ConnectWise keys",
+    }
+    assert found.why == f"Kept there: {kept[name]}."
 
 
 def test_client_id_missing(connected: Installation) -> None:

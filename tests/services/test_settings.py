@@ -14,7 +14,17 @@ from sqlalchemy import Engine, select, text
 from cwportal.db import Database
 from cwportal.errors import NotConnected
 from cwportal.models import AuditEntry, Settings
-from cwportal.services import connection, directory, disable, schema, settings, settings_page, settings_typed, upcoming
+from cwportal.services import (
+    connection,
+    directory,
+    disable,
+    schema,
+    settings,
+    settings_notes,
+    settings_page,
+    settings_typed,
+    upcoming,
+)
 from cwportal.services.settings import Chosen, SettingsChanged
 from cwportal.services.settings_typed import BadSettings
 from cwportal.vocabulary import Data, Drift, Ended, Frequency, Taxable
@@ -236,7 +246,7 @@ NOTES: list[tuple[set[Data], Ended, list[str]]] = [
 
 @pytest.mark.parametrize(("data", "ended", "says"), NOTES)
 def test_what_a_choice_means(data: set[Data], ended: Ended, says: list[str]) -> None:
-    found = settings.notes(Chosen(data=tuple(word for word in Data if word in data), ended=ended))
+    found = settings_notes.notes(Chosen(data=tuple(word for word in Data if word in data), ended=ended))
     assert len(found) == len(says)
     for note, part in zip(found, says, strict=True):
         assert part in note

@@ -340,6 +340,7 @@ def test_the_users_are_never_in_memory_at_once(world: World, agreement: int, mon
     tracemalloc.start()
     try:
         (found,) = users.gather(world.runtime, PARTNER, "t", accounts, exported=True).values()
+        assert found.wanted is not None
         file = users.written(world.runtime, PARTNER, "a", accounts[0].name, found.wanted)
         _, peak = tracemalloc.get_traced_memory()
     finally:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,9 +10,10 @@ from sqlalchemy import Engine
 
 from cwportal.db import make_engine
 from cwportal.standalone.migrate import upgrade
-from tests.blueprints.portal import Portal
+from tests.blueprints.portal import FILE, Portal, opened
 from tests.standalone.data import Write
 from tests.standalone.portal import filled
+from tests.support.databases import PostgreSQL
 
 _numbers = itertools.count()
 
@@ -55,15 +57,44 @@ def write(tmp_path: Path) -> Write:
     return write
 
 
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The database of a portal with data, to be copied."""
+    folder = tmp_path_factory.mktemp("filled")
+    with filled(folder):
+        pass
+    return folder / "instance" / FILE
+
+
+def _copy(template: Path, folder: Path) -> Path:
+    folder.mkdir(mode=0o700)
+    shutil.copy(template, folder)
+    return folder
+
+
 @pytest.fixture
-def portal(tmp_path: Path) -> Iterator[Portal]:
+def portal(tmp_path: Path, template: Path) -> Iterator[Portal]:
     """A portal with data on SQLite."""
-    with filled(tmp_path) as portal:
+    with opened(_copy(template, tmp_path / "instance")) as portal:
         yield portal
 
 
-@pytest.fixture
-def portal_on_both(tmp_path: Path, empty_url: str) -> Iterator[Portal]:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def portal_on_both(
+    request: pytest.FixtureRequest, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Portal]:
     """The same, once on each kind of database."""
-    with filled(tmp_path, CWPORTAL_DATABASE_URL=empty_url) as portal:
+    folder = tmp_path / "instance"
+    if request.param == "sqlite":
+        _copy(request.getfixturevalue("template"), folder)
+        config = {}
+    else:
+        server: PostgreSQL = request.getfixturevalue("postgresql")
+
+        def fill(url: str) -> None:
+            with filled(tmp_path_factory.mktemp("filled"), CWPORTAL_DATABASE_URL=url):
+                pass
+
+        config = {"CWPORTAL_DATABASE_URL": server.copy("portal_with_data", fill)}
+    with opened(folder, **config) as portal:
         yield portal

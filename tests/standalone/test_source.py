@@ -188,3 +188,30 @@ def test_a_missing_price_is_not_a_price_of_nothing(sqlite: Engine, write: Write)
         Charge("PBX", Decimal(1), Decimal(9), None),
         Charge("PBX", Decimal(1), Decimal(9), Decimal(0)),
     ]
+
+
+def test_what_is_read_at_one_moment_is_not_touched_by_a_load_or_a_price_between_two_calls(
+    engine: Engine, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(engine, write(**FILES))
+    monkeypatch.setattr(source_module, "ACCOUNTS_PER_READ", 1)
+    source = StandaloneSource(engine)
+    ids = [account.id for account in source.accounts("acme")]
+
+    def all_of(one: PortalSource) -> list[object]:
+        return [one.partner("acme"), one.products("acme"), one.accounts("acme"), *one.charges("acme", ids)]
+
+    before = all_of(source)
+    with source.reading("acme") as moment:
+        assert moment.partner("acme") == before[0]
+        closed = "partner_id,account_id,name,status\n" + "".join(f"acme,{one},New,closed\n" for one in ids)
+        load(engine, write(accounts=closed, charges=HEADER + "acme,a1,MBX,99,1,\n"))
+        load(engine, write(products="sku,name,list_cost\nMBX,Renamed,77\n"))
+        prices.save(engine, "acme", [prices.Edit("MBX", Decimal("7.50"), Decimal(9))], actor="ann", now=1)
+        assert all_of(moment) == before
+    after = all_of(source)
+    assert [one for one in after if one in before] == [before[0], ("a3", [])]  # the partner, and who had no charges
+    with source.reading("acme") as moment:
+        assert all_of(moment) == after
+    with pytest.raises(UnknownPartner), source.reading("x"):
+        pass

@@ -6,17 +6,39 @@ import itertools
 import subprocess
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import text
 
-from cwportal.db import make_engine
+from cwportal.db import Base, Database, make_engine
 from cwportal.services import schema
 
 _MIGRATED = "migrated"
 """Name of the database that holds the plugin's tables and no rows."""
+
+
+def make_tables(database: Database) -> None:
+    """The plugin's tables in a database that may have them. A new SQLite file is the copy of one that was made once."""
+    url = database.engine.url
+    file = Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+    if file is not None and not file.exists():
+        file.write_bytes(_with_tables())
+    else:
+        Base.metadata.create_all(database.engine)
+
+
+@cache
+def _with_tables() -> bytes:
+    with tempfile.TemporaryDirectory(prefix="cwportal-model-") as folder:
+        file = Path(folder) / "model.sqlite"
+        database = Database(f"sqlite:///{file}")
+        Base.metadata.create_all(database.engine)
+        database.dispose()
+        return file.read_bytes()
 
 
 class PostgreSQL:
@@ -25,6 +47,7 @@ class PostgreSQL:
     def __init__(self, url: str) -> None:
         self._url = url
         self._numbers = itertools.count()
+        self._models: set[str] = set()
         self._admin = make_engine(url.replace("DATABASE", "postgres")).execution_options(isolation_level="AUTOCOMMIT")
         # No test loses its server's machine: what is written need not be on disk.
         # Nor does it need its hundreds of databases tidied: an idle server spends a tenth of a processor on looking at them.
@@ -49,6 +72,16 @@ class PostgreSQL:
         """The URL of a new database."""
         name = f"test_{next(self._numbers)}"
         self.command(f"CREATE DATABASE {name}" + (f" TEMPLATE {_MIGRATED}" if migrated else ""))
+        return self.url(name)
+
+    def copy(self, model: str, make: Callable[[str], object]) -> str:
+        """The URL of a new copy of the database `model`. The first time, `make` fills that, by its URL, and leaves no connection open."""
+        if model not in self._models:
+            self.command(f"CREATE DATABASE {model} TEMPLATE {_MIGRATED}")
+            make(self.url(model))
+            self._models.add(model)
+        name = f"test_{next(self._numbers)}"
+        self.command(f"CREATE DATABASE {name} TEMPLATE {model}")
         return self.url(name)
 
     def close(self) -> None:

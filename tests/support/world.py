@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from cwportal.config import Config
-from cwportal.db import Base, Database
+from cwportal.db import Database
 from cwportal.runtime import Runtime
 from cwportal.sandbox import Sandbox
 from cwportal.services import connection, decisions, exports, mapping, plans, settings
 from tests.support.clock import ScaledClock
+from tests.support.databases import make_tables
 from tests.support.portal import PARTNER, MemorySource
 
 KEYS = ("campaignpublic", "campaignprivate")
@@ -45,7 +46,7 @@ class World:
         }
         self.config = Config.load(values)
         self.database = database or Database(self.config.url)
-        Base.metadata.create_all(self.database.engine)
+        make_tables(self.database)
         self.runtime = Runtime(self.config, self.database, self.source, self.clock, self.clock.sleep)
         self.control(
             "seed",

@@ -17,7 +17,7 @@ from cwportal.billing import lookup
 from cwportal.billing.money import is_billed, price_of
 from cwportal.billing.order import may_apply
 from cwportal.billing.values import AccountPlan, Change, GroupKey, Row
-from cwportal.connectwise.errors import ConnectWiseError, Forbidden
+from cwportal.connectwise.errors import ConnectWiseError, Forbidden, Malformed
 from cwportal.models import LedgerAddition
 from cwportal.runtime import Runtime
 from cwportal.services import ledger
@@ -188,7 +188,13 @@ def _not_right(change: Change, echo: Row) -> str | None:
 def _write(work: Work, account: _Account, change: Change, fields: dict[str, Any]) -> Row:
     agreement_id = account.plan.agreement_id or 0
     if change.action is Action.CREATE:
-        return ledger.row_of(work.writer.create_addition(agreement_id, fields))
+        made = ledger.row_of(work.writer.create_addition(agreement_id, fields))
+        if made.id in account.rows:
+            raise Malformed(
+                f"ConnectWise answered a new line of agreement {agreement_id} with line {made.id}, which was there before, so nobody knows "
+                "what it did."
+            )
+        return made
     return ledger.row_of(work.writer.patch_addition(agreement_id, change.addition_id or 0, fields))
 
 

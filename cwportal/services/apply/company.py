@@ -35,10 +35,15 @@ def otherwise(read: Reader, name: str, fields: Mapping[str, Any], error: Invalid
         return {**fields, "identifier": following}
     named = {one.field.partition("/")[0] for one in error.errors}
     if not named or not named <= set(creation.OPTIONAL) & fields.keys():
-        raise Invalid(
-            f"{error.sentence} Correct the account in the portal, or create the company in ConnectWise and map {name} to it.",
-            status=error.status,
-            errors=error.errors,
-            code=error.code,
-        )
+        raise creation_refused(error, "company", name, "Correct the account in the portal, or create")
     return {key: value for key, value in fields.items() if key not in named}
+
+
+def creation_refused(error: Invalid, what: str, name: str, advice: str = "Or create") -> Invalid:
+    """The refusal with the way that always goes on: what ConnectWise wants beyond what we send, a person can give it there."""
+    return Invalid(
+        f"{error.sentence} {advice} the {what} in ConnectWise and map {name} to it.",
+        status=error.status,
+        errors=error.errors,
+        code=error.code,
+    )

@@ -7,19 +7,22 @@ meanwhile, the mapping stays as that person wants it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from cwportal.billing.values import Unconfirmed
+from cwportal.connectwise import rights, roles
 from cwportal.connectwise.errors import Forbidden
 from cwportal.connectwise.reader import same_text
-from cwportal.connectwise.records import NamedItem
+from cwportal.connectwise.records import Agreement, NamedItem
 from cwportal.models import Mapping as MappingRow
 from cwportal.models import RunAccount, RunChange
 from cwportal.runtime import Runtime
 from cwportal.services import audit, ledger
+from cwportal.services.apply.present import waits_for_agreement, waits_for_company
 from cwportal.services.connection import Client
 from cwportal.services.planning.creation import mapped_agreements
 from cwportal.vocabulary import Kind, Outcome
@@ -39,7 +42,7 @@ def keep_company(
 ) -> bool:
     """The account is billed at this company from now on; False if it no longer waits for a new one."""
     row = session.get(MappingRow, (owner.partner_id, account_id), with_for_update=True)
-    if row is None or row.tenant != owner.tenant or not row.new_company or row.cw_company_id is not None:
+    if row is None or not waits_for_company(row, owner):
         return False
     row.cw_company_id, row.company_name, row.changed_at = company_id, name, runtime.clock()
     audit.record(session, runtime, owner.partner_id, by, "company_created", account=account_id, company=company_id)
@@ -53,6 +56,13 @@ def keep_contact(session: Session, owner: ledger.Owner, account_id: str, *, comp
         return False
     row.cw_contact_id = contact_id
     return True
+
+
+def forget_contact(session: Session, owner: ledger.Owner, account_id: str, *, company_id: int) -> None:
+    """The contact of an earlier run is not taken for the agreement; the next plan looks for another one."""
+    row = _waits_for_agreement(session, owner, account_id, company_id)
+    if row is not None:
+        row.cw_contact_id = None
 
 
 def keep_agreement(
@@ -101,14 +111,7 @@ def point_run_at(session: Session, run_id: int, account_id: str, change_id: int,
 
 def _waits_for_agreement(session: Session, owner: ledger.Owner, account_id: str, company_id: int) -> MappingRow | None:
     row = session.get(MappingRow, (owner.partner_id, account_id), with_for_update=True)
-    waits = (
-        row is not None
-        and row.tenant == owner.tenant
-        and row.new_agreement
-        and row.cw_agreement_id is None
-        and row.cw_company_id == company_id
-    )
-    return row if waits else None
+    return row if waits_for_agreement(row, owner, company_id) else None
 
 
 def settle(runtime: Runtime, client: Client, change: RunChange, close: Close) -> Unconfirmed | None:
@@ -148,8 +151,15 @@ class _Lost:
 
 def _company(lost: _Lost) -> Unconfirmed | None:
     identifier, name = str(lost.sent["identifier"]), str(lost.sent["name"])
-    hits = sorted(lost.client.read.find_company(identifier=identifier), key=lambda company: company.id)
-    ours = next((company for company in hits if same_text(company.name, name)), None)
+    others = _companies_of_others(lost)
+    hits = [
+        company
+        for company in sorted(
+            lost.client.read.find_company(identifier=identifier, counted=True), key=lambda company: company.id
+        )
+        if company.id not in others or same_text(company.name, name)
+    ]
+    ours = next((company for company in hits if company.id not in others and same_text(company.name, name)), None)
     if ours is not None:
         lost.found(
             lambda session: keep_company(
@@ -163,14 +173,41 @@ def _company(lost: _Lost) -> Unconfirmed | None:
             )
         )
         return None
-    row = lost.mapping()
-    if hits and row is not None and row.new_company and row.cw_company_id is None:
+    if not waits_for_company(lost.mapping(), lost.owner):
+        lost.free("Checked in ConnectWise: the company was not created, or is not the account's any more.")
+        return None
+    if hits:
         return Unconfirmed(
             f"A new company {name!r} was sent in run {lost.change.run_id} and not confirmed. ConnectWise now has a company "
             f"{hits[0].name!r} (id {hits[0].id}) with its identifier {identifier}. Map account {lost.change.account_id} to that company "
             "if it is the same customer, else to another one."
         )
-    lost.free("Checked in ConnectWise: the company was not created.")
+    hidden = _hidden(lost, f"company {name!r}", roles.COMPANIES)
+    if hidden is None:
+        lost.free("Checked in ConnectWise: the company was not created.")
+    return hidden
+
+
+def _companies_of_others(lost: _Lost) -> frozenset[int]:
+    """Companies that other accounts are billed at: one of another name cannot be what was sent for this account."""
+    query = select(MappingRow.cw_company_id).where(
+        MappingRow.tenant == lost.owner.tenant,
+        MappingRow.cw_company_id.is_not(None),
+        (MappingRow.partner_id != lost.owner.partner_id) | (MappingRow.account_id != lost.change.account_id),
+    )
+    with lost.runtime.database.read() as session:
+        return frozenset(number for number in session.scalars(query) if number is not None)
+
+
+def _hidden(lost: _Lost, what: str, area: rights.Area) -> Unconfirmed | None:
+    """Why a list without it proves nothing: at level My it may hide what the API member created just as well. None where it does not."""
+    for row in rights.check_rights(lost.client.read):
+        need = row.need
+        if (need.module, need.function) == area and need.level == "inquire" and row.is_own_only:
+            return Unconfirmed(
+                f"A new {what} was sent in run {lost.change.run_id} and not confirmed. ConnectWise shows none, but the API member's role has "
+                f"{need.module} > {need.function} > Inquire at level My, which may hide it. Set it to All, then start the export again."
+            )
     return None
 
 
@@ -179,8 +216,9 @@ def _contact(lost: _Lost) -> Unconfirmed | None:
         hits = lost.client.read.find_contacts(
             lost.company_id, str(lost.sent["firstName"]), str(lost.sent.get("lastName", ""))
         )
-    except Forbidden:
-        hits = []
+    except Forbidden as error:
+        lost.free(f"It could not be checked whether the contact was created: the right {error.right} is missing.")
+        return None
     if hits:
         lost.found(
             lambda session: keep_contact(
@@ -193,37 +231,42 @@ def _contact(lost: _Lost) -> Unconfirmed | None:
 
 
 def _agreement(lost: _Lost) -> Unconfirmed | None:
+    """Looked up among all agreements of the company, since a rule in ConnectWise may have given it another name."""
     known = set(lost.change.known_ids or ()) | mapped_agreements(lost.runtime, lost.change.tenant)
-    name = str(lost.sent["name"])
-    hits = [item for item in lost.client.read.find_agreement(name, lost.company_id) if item.id not in known]
-    if len(hits) > 1:
-        ids = ", ".join(str(item.id) for item in sorted(hits, key=lambda item: item.id))
-        row = lost.mapping()
-        if row is not None and row.new_agreement and row.cw_agreement_id is None:
-            return Unconfirmed(
-                f"A new agreement {name!r} was sent in run {lost.change.run_id} and not confirmed. ConnectWise now has several "
-                f"of that name (ids {ids}). Map account {lost.change.account_id} to the right one."
-            )
-    if len(hits) != 1:
-        lost.free("Checked in ConnectWise: the agreement was not created.")
+    name, kind = str(lost.sent["name"]), dict(lost.sent.get("type") or {}).get("id")
+    new = [item for item in lost.client.read.agreements_of(lost.company_id) if item.id not in known]
+    hits = [item for item in new if same_text(item.name, name)]
+    if len(hits) == 1:
+        lost.found(partial(_keep_found, lost, hits[0]))
         return None
-    ours = hits[0]
-
-    def keep(session: Session) -> None:
-        keep_agreement(
-            session,
-            lost.runtime,
-            lost.owner,
-            lost.change.account_id,
-            company_id=lost.company_id,
-            agreement_id=ours.id,
-            name=ours.name,
-            by=lost.by,
+    candidates = hits or [item for item in new if item.type_id == kind]
+    if not waits_for_agreement(lost.mapping(), lost.owner, lost.company_id):
+        lost.free("Checked in ConnectWise: the agreement was not created, or is not the account's any more.")
+        return None
+    if candidates:
+        shown = ", ".join(f"{item.name!r} (id {item.id})" for item in sorted(candidates, key=lambda item: item.id))
+        return Unconfirmed(
+            f"A new agreement {name!r} was sent in run {lost.change.run_id} and not confirmed. ConnectWise now has on that company "
+            f"{shown}, which nobody uses yet. Map account {lost.change.account_id} to the right one, or to another agreement."
         )
-        session.execute(update(RunChange).where(RunChange.id == lost.change.id).values(cw_agreement_id=ours.id))
+    hidden = _hidden(lost, f"agreement {name!r}", roles.AGREEMENTS)
+    if hidden is None:
+        lost.free("Checked in ConnectWise: the agreement was not created.")
+    return hidden
 
-    lost.found(keep)
-    return None
+
+def _keep_found(lost: _Lost, ours: Agreement, session: Session) -> None:
+    keep_agreement(
+        session,
+        lost.runtime,
+        lost.owner,
+        lost.change.account_id,
+        company_id=lost.company_id,
+        agreement_id=ours.id,
+        name=ours.name,
+        by=lost.by,
+    )
+    session.execute(update(RunChange).where(RunChange.id == lost.change.id).values(cw_agreement_id=ours.id))
 
 
 def _product_table(lost: _Lost) -> Unconfirmed | None:

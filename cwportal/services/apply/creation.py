@@ -6,7 +6,7 @@ by a later run, and nothing that depends on it is tried before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -18,19 +18,19 @@ from cwportal.billing.agreements import agreement_findings
 from cwportal.billing.values import AccountPlan, CompanyFacts, Finding
 from cwportal.connectwise.errors import ConnectWiseError, Forbidden, Invalid
 from cwportal.connectwise.records import Agreement, Company
-from cwportal.models import RunAccount
-from cwportal.services.apply import created
-from cwportal.services.apply.company import Exists, otherwise
+from cwportal.services.apply import created, present
+from cwportal.services.apply.company import Exists, creation_refused, otherwise
 from cwportal.services.apply.journal import Done, Intent
-from cwportal.services.apply.store import Stored, finding_json
+from cwportal.services.apply.steps import MAPPED_ANEW, Steps
+from cwportal.services.apply.store import Stored
 from cwportal.services.apply.work import Work
 from cwportal.services.planning.facts import agreement_facts, billing_options
 from cwportal.services.planning.material import Material
+from cwportal.services.runs import Cancelled, LeaseLost, OutOfTime
 from cwportal.vocabulary import Kind, Outcome, Severity
 
 _TRIES = 20
 """So many times a refused company is sent with another identifier, or without a field that ConnectWise does not accept."""
-_MAPPED_ANEW = "Not tried: the account was mapped to something else meanwhile."
 
 
 def create_first(
@@ -52,20 +52,8 @@ def create_first(
     return steps.plan, rest
 
 
-class _Creation:
-    """The steps of one account. `why`: why nothing further is tried."""
-
-    def __init__(self, work: Work, material: Material, plan: AccountPlan) -> None:
-        mapping = material.mappings[plan.account_id]
-        self.plan = plan
-        self.why: str | None = None
-        self._work = work
-        self._material = material
-        self._name = material.portal.accounts[plan.account_id].name
-        self._company_id = mapping.cw_company_id
-        self._company_name = mapping.company_name
-        self._contact_id: int | None = None
-        self._by = f"run {work.lease.run_id}"
+class _Creation(Steps):
+    """The steps of one account."""
 
     def carry_out(self, changes: list[Stored]) -> None:
         """One after the other, until one fails that the others need."""
@@ -83,6 +71,8 @@ class _Creation:
 
     def _company(self, stored: Stored) -> None:
         work, fields = self._work, dict(stored.change.after)
+        if not self._look_first(stored, lambda: present.company(work.client.read, self._name, fields), None):
+            return
         left = creation.identifiers(self.plan.account_id, self._name)
         tried: set[str] = set()
         started = work.journal.start(Intent(stored.id, fields, (), None))
@@ -100,7 +90,7 @@ class _Creation:
                 except ConnectWiseError as second:
                     self._failed(stored, second, refused=True)
                     return
-                started = work.journal.again(Intent(stored.id, fields, (), None))
+                started = self._again(stored, fields)
                 continue
             except ConnectWiseError as error:
                 self._failed(stored, error)
@@ -110,6 +100,15 @@ class _Creation:
         self._failed(
             stored, Invalid(f"ConnectWise refused every identifier that was tried for {self._name}. Create it there.")
         )
+
+    def _again(self, stored: Stored, fields: Mapping[str, Any]) -> datetime:
+        """The intent of another try. Where the run stops instead, what is known stays known: ConnectWise has refused the one before."""
+        try:
+            return self._work.journal.again(Intent(stored.id, fields, (), None))
+        except (Cancelled, OutOfTime, LeaseLost) as stop:
+            why = f"ConnectWise refused it, and it was not sent again. {stop}"
+            self._work.journal.finish(Done(stored.id, Outcome.FAILED, why))
+            raise
 
     def _send_company(self, stored: Stored, started: datetime, fields: Mapping[str, Any]) -> Company:
         return self._work.send(stored.id, started, lambda: self._work.writer.create_company(fields))
@@ -133,20 +132,26 @@ class _Creation:
         self._done(stored, keep)
         self._company_id, self._company_name = record.id, record.name
         if kept != [True]:
-            self.why = _MAPPED_ANEW
+            self.why = MAPPED_ANEW
 
     def _contact(self, stored: Stored) -> None:
         """An agreement may do without a contact, so only a lost answer stops here."""
         work, company_id = self._work, self._company_id or 0
         fields = {**stored.change.after, "company": {"id": company_id}}
         refused = work.refused.get((stored.change.kind, stored.change.action))
+        if not self._is_wanted(stored, company_id):
+            return
         try:
-            present = self._present(fields)
-            if refused is not None or present is not None:
-                why = refused or f"Not needed: the company has this contact already (id {present})."
-                work.journal.skip([stored.id], why)
-                self._contact_id = present
-                return
+            there = present.contact(work.client.read, fields)
+        except ConnectWiseError as error:
+            self._contact_failed(stored, error, refused=True)
+            return
+        if refused is not None or there is not None:
+            why = refused or f"Not needed: the company has this contact already (id {there})."
+            work.journal.skip([stored.id], why)
+            self._contact_id = there
+            return
+        try:
             started = work.journal.start(Intent(stored.id, fields, (), None))
             number = work.send(stored.id, started, lambda: work.writer.create_contact(fields))
         except Forbidden as error:
@@ -155,9 +160,7 @@ class _Creation:
             work.journal.finish(Done(stored.id, Outcome.SKIPPED, why))
             return
         except ConnectWiseError as error:
-            self._failed(stored, error)
-            if work.outcome(error) is Outcome.FAILED and work.stopped is None:
-                self.why = None
+            self._contact_failed(stored, error)
             return
         owner, account_id = work.lease.owner, self.plan.account_id
         self._contact_id = number
@@ -166,35 +169,50 @@ class _Creation:
             lambda session: created.keep_contact(session, owner, account_id, company_id=company_id, contact_id=number),
         )
 
-    def _present(self, fields: Mapping[str, Any]) -> int | None:
-        """A contact of that name at the company, where the role may look."""
-        try:
-            hits = self._work.client.read.find_contacts(
-                fields["company"]["id"], fields["firstName"], fields.get("lastName", "")
-            )
-        except Forbidden:
-            return None
-        return min(hits, default=None)
+    def _contact_failed(self, stored: Stored, error: ConnectWiseError, *, refused: bool = False) -> None:
+        self._failed(stored, error, refused=refused)
+        if (refused or self._work.outcome(error) is Outcome.FAILED) and self._work.stopped is None:
+            self.why = None
 
     def _agreement(self, stored: Stored) -> None:
-        work, wish = self._work, self._material.wishes[self.plan.account_id]
-        fields = {**stored.change.after, "company": {"id": self._company_id}}
+        work, company_id = self._work, self._company_id or 0
+        fields = {**stored.change.after, "company": {"id": company_id}}
         if self._contact_id is not None:
             fields["contact"] = {"id": self._contact_id}
-        known = tuple(sorted(agreement.id for agreement in wish.agreements))
-        started = work.journal.start(Intent(stored.id, fields, known, None))
+        known: list[int] = []
+
+        def look() -> Finding | None:
+            there = work.client.read.agreements_of(company_id)
+            known.extend(sorted(one.id for one in there))
+            return present.agreement(work.runtime, work.lease.owner, there, self._name, fields, self._material.context)
+
+        if not self._look_first(stored, look, company_id):
+            return
+        started = work.journal.start(Intent(stored.id, fields, tuple(known), None))
         try:
             record = work.send(stored.id, started, lambda: work.writer.create_agreement(fields))
         except Invalid as error:
-            no_contact = "contact" not in fields and any(
-                one.field.partition("/")[0].casefold() == "contact" for one in error.errors
-            )
-            missing = creation.contact_missing(self._name, f"{self._company_name!r} (id {self._company_id})")
-            self._failed(stored, error, missing if no_contact else None)
+            self._agreement_refused(stored, fields, error)
         except ConnectWiseError as error:
             self._failed(stored, error)
         else:
             self._agreement_there(stored, record)
+
+    def _agreement_refused(self, stored: Stored, fields: Mapping[str, Any], error: Invalid) -> None:
+        about_contact = any(one.field.partition("/")[0].casefold() == "contact" for one in error.errors)
+        company_id, owner = self._company_id or 0, self._work.lease.owner
+        if not about_contact:
+            self._failed(stored, creation_refused(error, "agreement", self._name))
+        elif "contact" not in fields:
+            shown = f"{self._company_name!r} (id {company_id})"
+            self._failed(stored, error, creation.contact_missing(self._name, shown))
+        else:
+            account_id = self.plan.account_id
+            self._failed(
+                stored,
+                error,
+                meaning=lambda session: created.forget_contact(session, owner, account_id, company_id=company_id),
+            )
 
     def _agreement_there(self, stored: Stored, record: Agreement) -> None:
         work, account_id, company_id = self._work, self.plan.account_id, self._company_id or 0
@@ -218,7 +236,7 @@ class _Creation:
         self._done(stored, keep)
         self.plan = replace(self.plan, agreement_id=record.id)
         if kept != [True]:
-            self.why = _MAPPED_ANEW
+            self.why = MAPPED_ANEW
             return
         self._check(record)
 
@@ -243,38 +261,3 @@ class _Creation:
             self.why = f"Not tried: {wrong[0].message}"
             with work.runtime.database.write() as session:
                 self._tell(session, *wrong)
-
-    def _done(self, stored: Stored, keep: Callable[[Session], object]) -> None:
-        self._work.succeeded()
-
-        def ledger(session: Session) -> None:
-            keep(session)
-
-        self._work.journal.finish(Done(stored.id, Outcome.APPLIED, ledger=ledger))
-
-    def _failed(
-        self, stored: Stored, error: ConnectWiseError, finding: Finding | None = None, *, refused: bool = False
-    ) -> None:
-        """Note the outcome. `refused`: the write itself was refused, whatever the error met afterwards."""
-        work = self._work
-        outcome = Outcome.FAILED if refused else work.outcome(error)
-        message = finding.message if finding else error.sentence
-        work.journal.finish(
-            Done(
-                stored.id, outcome, message, ledger=lambda session: self._tell(session, *([finding] if finding else []))
-            )
-        )
-        work.failed(error)
-        if isinstance(error, Forbidden):
-            work.refused[stored.change.kind, stored.change.action] = error.sentence
-        what = "was not confirmed by ConnectWise and is checked first" if outcome is Outcome.UNKNOWN else "failed"
-        self.why = f"Not tried: the creation of its {stored.change.kind} {what}."
-
-    def _tell(self, session: Session, *findings: Finding) -> None:
-        """Put findings on the account, in the run and in the plan its outcome is told from."""
-        if not findings:
-            return
-        row = session.get(RunAccount, (self._work.lease.run_id, self.plan.account_id))
-        if row is not None:
-            row.findings = [*row.findings, *map(finding_json, findings)]
-        self.plan = replace(self.plan, findings=(*self.plan.findings, *findings))

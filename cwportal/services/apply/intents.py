@@ -85,6 +85,9 @@ def look_up(runtime: Runtime, client: Client, partner_id: str, lease: Lease | No
             found = Unconfirmed(
                 "An export under way is writing this line. Look again when it has ended.", change.part_number or None
             )
+        elif change.sent is None:
+            lookups.never_sent(change)
+            continue
         elif settled_at > runtime.clock():
             ready.append(settled_at)
             found = Unconfirmed(
@@ -132,6 +135,10 @@ class _LookUps:
         except ConnectWiseError as error:
             return self._unread(change, error)
 
+    def never_sent(self, change: RunChange) -> None:
+        """Nothing was noted as sent, so nothing was: there is nothing to look for."""
+        self._free(change, "It was not sent.")
+
     def _unread(self, change: RunChange, error: ConnectWiseError) -> Unconfirmed:
         return Unconfirmed(
             f"A write of run {change.run_id} was not confirmed by ConnectWise, and checking it failed: {error.sentence}",
@@ -150,10 +157,7 @@ class _LookUps:
     def _addition(self, change: RunChange) -> Unconfirmed | None:
         agreement_id = change.cw_agreement_id or 0
         if agreement_id not in self._rows:
-            rows = tuple(ledger.row_of(a) for a in self._client.read.additions(agreement_id))
-            if not rows:
-                self._client.read.no_additions(agreement_id)
-            self._rows[agreement_id] = rows
+            self._rows[agreement_id] = tuple(ledger.row_of(a) for a in self._client.read.additions(agreement_id))
         rows, sent = self._rows[agreement_id], ledger.decoded(change.sent)
         if change.action != Action.CREATE:
             row = next((row for row in rows if row.id == change.cw_addition_id), None)
@@ -192,6 +196,8 @@ class _LookUps:
                 command=decide(change.account_id, undecided[0], "use|end:DATE|leave"),
             )
         decided = ", ".join(str(row.id) for row in found.others)
+        if not decided:
+            self._client.read.all_additions(agreement_id, len(rows))
         self._free(
             change,
             f"Not confirmed by ConnectWise; a person decided about line {decided}, which may be it."
@@ -204,6 +210,8 @@ class _LookUps:
         sent = ledger.decoded(change.sent)
         if change.action == Action.CREATE:
             hits = self._client.read.products_by_identifier([change.part_number])[change.part_number]
+            if not hits:
+                self._client.read.missing_products([change.part_number])
             if len(hits) != 1:
                 self._free(change, f"Checked in ConnectWise: it has {len(hits)} products {change.part_number!r}.")
                 return None

@@ -75,7 +75,9 @@ def _none_open(work: Work) -> None:
     with work.runtime.database.read() as session:
         row = session.scalars(query.order_by(RunChange.attempted_at.desc())).first()
     if row is not None:
-        when = (row.attempted_at or work.runtime.clock()) + timedelta(seconds=work.runtime.config.settle)
+        when = (row.finished_at or row.attempted_at or work.runtime.clock()) + timedelta(
+            seconds=work.runtime.config.settle
+        )
         raise NoPlace(
             f"A product {row.before['table']} for the portal's products was sent in run {row.run_id} and not confirmed by ConnectWise. "
             f"It will be checked after {when:%H:%M:%S} UTC and is never sent twice. Start the export again then.",
@@ -136,11 +138,19 @@ class _Tables:
             record = work.send(number, started, lambda: write(fields))
         except ConnectWiseError as error:
             work.journal.finish(Done(number, work.outcome(error), error.sentence))
-            exists = isinstance(error, Invalid) and error.has_code("ObjectExists")
-            present = _active(read(), self._brand) if exists else None
-            if present is None:
+            if not isinstance(error, Invalid) or not error.has_code("ObjectExists"):
                 raise
-            return present
+            rows = read()
+            present = _active(rows, self._brand)
+            if present is not None:
+                return present
+            if any(same_text(row.name, self._brand) for row in rows):
+                raise NoPlace(
+                    f"The product {table} {self._brand!r} for new products is inactive in ConnectWise. Make it active there, or choose "
+                    "another type and subcategory for new products in the settings.",
+                    certainty="refused",
+                ) from error
+            raise
         work.succeeded()
         work.journal.finish(Done(number, Outcome.APPLIED))
         return record.id

@@ -36,11 +36,13 @@ def apply_products(work: Work, changes: list[Stored]) -> None:
     creations = [stored for stored in changes if stored.change.action is Action.CREATE]
     place: Mapping[str, object] = {}
     if creations and _not_now(work, creations[0].change) is None:
+        left = _still_missing(work, creations)
         try:
-            place = find_place(work, account_of(work, creations[0].id))
+            place = find_place(work, account_of(work, left[0].id)) if left else {}
         except NoPlace as error:
-            _no_place(work, creations, error)
-            changes = [stored for stored in changes if stored not in creations]
+            _none_created(work, left, error.sentence, error.__cause__)
+            left = []
+        changes = [stored for stored in changes if stored in left or stored not in creations]
     for stored in changes[:1]:  # alone: what refuses one refuses all, and is asked once
         _apply(work, stored, place)
     with ThreadPoolExecutor(threads(work.runtime), thread_name_prefix="products") as pool:
@@ -53,12 +55,31 @@ def apply_products(work: Work, changes: list[Stored]) -> None:
             raise
 
 
-def _no_place(work: Work, creations: list[Stored], error: NoPlace) -> None:
+def _still_missing(work: Work, creations: list[Stored]) -> list[Stored]:
+    """Those that ConnectWise still has no product for. The plan's list may be minutes old, or have been empty by mistake."""
+    try:
+        missing = work.client.read.missing_products(stored.change.part_number for stored in creations)
+    except ConnectWiseError as error:
+        why = f"It could not be made sure that ConnectWise has no such product yet. {error.sentence}"
+        _none_created(work, creations, why, error)
+        return []
+    there = [stored for stored in creations if stored.change.part_number not in missing]
+    for stored in there:
+        work.journal.skip(
+            [stored.id], "Not tried: ConnectWise has a product of this ID by now. The next export uses it."
+        )
+        work.failed_products[stored.change.part_number] = (
+            "its product came to ConnectWise meanwhile, and the next export uses it"
+        )
+    return [stored for stored in creations if stored not in there]
+
+
+def _none_created(work: Work, creations: list[Stored], why: str, cause: BaseException | None) -> None:
     first, *others = creations
-    work.journal.finish(Done(first.id, Outcome.FAILED, error.sentence))
-    if isinstance(error.__cause__, ConnectWiseError):
-        work.failed(error.__cause__)
-    work.journal.skip([stored.id for stored in others], f"Not tried: {error.sentence}")
+    work.journal.finish(Done(first.id, Outcome.FAILED, why))
+    if isinstance(cause, ConnectWiseError):
+        work.failed(cause)
+    work.journal.skip([stored.id for stored in others], f"Not tried: {why}")
     for stored in creations:
         _not_created(work, stored.change)
 
@@ -83,7 +104,7 @@ def _apply(work: Work, stored: Stored, place: Mapping[str, object]) -> None:
     except ConnectWiseError as error:
         if isinstance(error, Forbidden):
             work.refused[change.kind, change.action] = error.sentence
-        work.journal.finish(Done(stored.id, work.outcome(error), error.sentence))
+        work.journal.finish(Done(stored.id, work.outcome(error), _told(change, error)))
         _not_created(work, change)
         work.failed(error)
         return
@@ -99,6 +120,17 @@ def _apply(work: Work, stored: Stored, place: Mapping[str, object]) -> None:
             product_id=record.id,
             ledger=lambda session: remember(session, work, stored, record),
         )
+    )
+
+
+def _told(change: Change, error: ConnectWiseError) -> str:
+    """What happened and the next step; that a product exists which nobody shows us says little by itself."""
+    if change.action is not Action.CREATE or not error.has_code("ObjectExists"):
+        return error.sentence
+    return (
+        f"ConnectWise says that it already has a product {change.part_number}, but shows none of this ID: either it is hidden from the API "
+        "member (give its role Procurement > Product Catalog > Inquire at level All), or a product's ID differs only in signs that "
+        "ConnectWise takes for equal, such as accents (give it the ID of the portal, or change the SKU there)."
     )
 
 

@@ -12,20 +12,22 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cwportal.billing.users import DELETE_REASON, cannot_delete, cannot_upload, not_uploaded, shown_document
 from cwportal.billing.users_file import UsersFile
 from cwportal.billing.values import AccountPlan, Finding
 from cwportal.connectwise.errors import ConnectWiseError, Forbidden, NotFound
+from cwportal.errors import CWPortalError
 from cwportal.models import LedgerDocument, RunAccount, RunChange
-from cwportal.runtime import Runtime
+from cwportal.models import Mapping as MappingRow
 from cwportal.services.apply.journal import Done, Intent
 from cwportal.services.apply.store import Stored, change_of, finding_json
+from cwportal.services.apply.users_ledger import forget, put
 from cwportal.services.apply.work import Work
-from cwportal.services.ledger import Owner
 from cwportal.services.planning import users
+from cwportal.services.planning.again import AgreementsAgain
 from cwportal.services.planning.material import Material
 from cwportal.services.planning.users import uploaded_file
 from cwportal.vocabulary import Action, Kind, Outcome
@@ -34,6 +36,15 @@ _CHANGED = (
     "The list of users was not uploaded, because the users changed while they were read. The agreement's lines are exported all the "
     "same. Start the export again."
 )
+_REMAPPED = (
+    "The list of users was not uploaded, because the account was mapped to another agreement while the export went on. Start the export "
+    "again: the list is attached there."
+)
+_MOVED = (
+    "The list of users was not uploaded, because its agreement was deleted in ConnectWise, or given to another company, while the export "
+    "went on. Look at it there and map the account again."
+)
+_UPLOADS = ((Kind.USERS, Action.CREATE), (Kind.USERS, Action.UPDATE))
 Told = dict[str, list[Finding]]
 """What is to be said about accounts."""
 
@@ -44,6 +55,7 @@ class _Job:
 
     plan: AccountPlan
     stored: Stored
+    material: Material
     wanted: UsersFile
     file: BinaryIO | None
 
@@ -63,7 +75,11 @@ def upload_lists(work: Work, pool: Executor, plans: Iterable[AccountPlan], mater
             for row in session.scalars(query.order_by(RunChange.account_id, RunChange.position))
             if row.account_id in reached
         ]
-    steps, under_way = _Steps(work), deque[Future[None]]()
+    uploads = (account_id for account_id, stored in planned if stored.change.action is not Action.END)
+    again = AgreementsAgain(
+        work.runtime, work.client, (reached[account_id].agreement_id or 0 for account_id in uploads)
+    )
+    steps, under_way = _Steps(work, again), deque[Future[None]]()
     try:
         for account_id, stored in planned:
             if len(under_way) >= 2 * work.runtime.config.concurrency:
@@ -80,25 +96,28 @@ def upload_lists(work: Work, pool: Executor, plans: Iterable[AccountPlan], mater
 class _Steps:
     """What is done for one list; used by several threads, each with its own account."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, again: AgreementsAgain) -> None:
         self._work = work
+        self._again = again
         self.told: Told = {}
 
     def prepared(self, plan: AccountPlan, stored: Stored, material: Material) -> _Job | None:
         """The job with its file; None (and the change skipped) if it cannot be done now."""
         wanted = material.users[plan.account_id].wanted
-        if (why := self._not_now(plan, stored)) is not None:
-            self._work.journal.skip([stored.id], why)
+        if (why := self._not_now(plan, stored)) is not None or wanted is None:
+            self._work.journal.skip([stored.id], why or _CHANGED)
             return None
         if stored.change.action is Action.END:
-            return _Job(plan, stored, wanted, None)
-        name = material.portal.accounts[plan.account_id].name
-        file = users.written(self._work.runtime, material.portal.partner.id, plan.account_id, name, wanted)
+            return _Job(plan, stored, material, wanted, None)
+        name, why = material.portal.accounts[plan.account_id].name, _CHANGED
+        try:
+            file = users.written(self._work.runtime, material.portal.partner.id, plan.account_id, name, wanted)
+        except CWPortalError as error:
+            file, why = None, users.unread(error)
         if file is None:
-            self._work.journal.skip([stored.id], _CHANGED)
-            self._tell(plan.account_id, not_uploaded(_CHANGED))
+            self._leave(plan.account_id, stored.id, why)
             return None
-        return _Job(plan, stored, wanted, file)
+        return _Job(plan, stored, material, wanted, file)
 
     def carry_out(self, job: _Job) -> None:
         """Upload or delete; errors of ConnectWise become outcomes."""
@@ -131,6 +150,10 @@ class _Steps:
         sent = {"fileName": wanted.file_name, "title": wanted.title, "rows": wanted.rows, "size": wanted.size}
         sent |= {"sha256": wanted.sha256, "agreementId": agreement_id}
         try:
+            elsewhere = self._elsewhere(job)
+            if elsewhere is not None:
+                self._leave(plan.account_id, change_id, elsewhere)
+                return []
             known = tuple(sorted(document.id for document in work.client.read.documents(agreement_id)))
         except ConnectWiseError as error:
             self._failed(job, error, Outcome.FAILED)
@@ -148,6 +171,8 @@ class _Steps:
             self._failed(job, error, work.outcome(error))
             return []
         work.succeeded()
+        for pair in _UPLOADS:
+            work.permitted(pair)
         older: list[tuple[int, int]] = []
 
         def keep(session: Session) -> None:
@@ -156,6 +181,20 @@ class _Steps:
 
         work.journal.finish(Done(change_id, Outcome.APPLIED, ledger=keep))
         return older
+
+    def _elsewhere(self, job: _Job) -> str | None:
+        """Why the agreement is not the account's any more, as it is now: lists come last, and people's names go to nobody else."""
+        owner, agreement_id = self._work.lease.owner, job.plan.agreement_id or 0
+        with self._work.runtime.database.read() as session:
+            mapping = session.get(MappingRow, (owner.partner_id, job.plan.account_id))
+        if mapping is None or (mapping.tenant, mapping.cw_agreement_id) != (owner.tenant, agreement_id):
+            return _REMAPPED
+        agreement = self._again.facts(agreement_id, job.material)
+        return None if agreement is not None and agreement.company_id == mapping.cw_company_id else _MOVED
+
+    def _leave(self, account_id: str, change_id: int, why: str) -> None:
+        self._work.journal.skip([change_id], why)
+        self._tell(account_id, not_uploaded(why))
 
     def _deletion(self, session: Session, plan: AccountPlan, row: LedgerDocument) -> int:
         """A row of the log for the deletion that belongs to an upload."""
@@ -192,7 +231,7 @@ class _Steps:
         except NotFound:
             pass  # a person has deleted it
         except Forbidden as error:
-            work.refused[pair] = error.right
+            work.forbidden(pair, plan.account_id, error.right)
             work.journal.finish(Done(change_id, Outcome.SKIPPED, error.sentence))
             self._refused(plan.account_id, Action.END, error.right)
             return
@@ -201,6 +240,7 @@ class _Steps:
             work.failed(error)
             return
         work.succeeded()
+        work.permitted(pair)
         work.journal.finish(
             Done(change_id, Outcome.APPLIED, ledger=lambda session: forget(session, work.lease.owner, document_id))
         )
@@ -209,8 +249,8 @@ class _Steps:
         work, action = self._work, job.stored.change.action
         work.journal.finish(Done(job.stored.id, outcome, error.sentence))
         if isinstance(error, Forbidden):
-            for kind in (Action.CREATE, Action.UPDATE):
-                work.refused[Kind.USERS, kind] = error.right
+            for pair in _UPLOADS:
+                work.forbidden(pair, job.plan.account_id, error.right)
             self._refused(job.plan.account_id, action, error.right)
         work.failed(error)
 
@@ -226,42 +266,3 @@ class _Steps:
             row = session.get(RunAccount, (self._work.lease.run_id, account_id), with_for_update=True)
             if row is not None:
                 row.findings = [*row.findings, finding_json(finding)]
-
-
-def put(
-    session: Session, runtime: Runtime, owner: Owner, account_id: str, document_id: int, sent: Mapping[str, object]
-) -> list[LedgerDocument]:
-    """The document is the account's list from now on. Returns those it takes the place of."""
-    mine = (
-        LedgerDocument.partner_id == owner.partner_id,
-        LedgerDocument.tenant == owner.tenant,
-        LedgerDocument.account_id == account_id,
-    )
-    session.execute(update(LedgerDocument).where(*mine).values(superseded=True))
-    older = list(session.scalars(select(LedgerDocument).where(*mine).order_by(LedgerDocument.id)))
-    session.add(
-        LedgerDocument(
-            partner_id=owner.partner_id,
-            tenant=owner.tenant,
-            account_id=account_id,
-            cw_agreement_id=sent["agreementId"],
-            cw_document_id=document_id,
-            file_name=sent["fileName"],
-            rows=sent["rows"],
-            sha256=sent["sha256"],
-            superseded=False,
-            uploaded_at=runtime.clock(),
-        )
-    )
-    return older
-
-
-def forget(session: Session, owner: Owner, document_id: int) -> None:
-    """The document is gone."""
-    row = session.scalar(
-        select(LedgerDocument).where(
-            LedgerDocument.tenant == owner.tenant, LedgerDocument.cw_document_id == document_id
-        )
-    )
-    if row is not None:
-        session.delete(row)

@@ -1,4 +1,4 @@
-"""Uploads and deletions of lists whose answer was lost: looked up in the agreement's documents (rule 12)."""
+"""Uploads of lists whose answer was lost: looked up in the agreement's documents (rule 12). Deletions are tried again."""
 
 from __future__ import annotations
 
@@ -12,19 +12,25 @@ from cwportal.connectwise.records import Document
 from cwportal.models import LedgerDocument, RunChange
 from cwportal.runtime import Runtime
 from cwportal.services.apply.created import Close
-from cwportal.services.apply.users_file import forget, put
+from cwportal.services.apply.users_ledger import put
 from cwportal.services.connection import Client
 from cwportal.services.ledger import Owner
 from cwportal.vocabulary import Action, Outcome
 
 _DONE = "Checked in ConnectWise: it was written."
+_DELETED_AGAIN = "Not confirmed by ConnectWise: deleted once more if it is still there."
 
 
 def settle(runtime: Runtime, client: Client, change: RunChange, close: Close) -> None:
-    """Settle one lost write. What was uploaded goes into the ledger, what it replaces is deleted by the next plan."""
+    """Settle one lost write. What was uploaded goes into the ledger, what it replaces is deleted by the next plan.
+
+    A deletion that was lost is left to the next plan, too: what is gone then counts as deleted.
+    """
     owner, sent = Owner(change.partner_id, change.tenant), change.sent or {}
     if change.action == Action.END:
-        _deleted(runtime, client, change, owner, close)
+        # Nothing is asked: a list that does not show the file would have it forgotten, and deleting it once more is sure and harmless.
+        with runtime.database.durable() as session:
+            close(session, change, Outcome.FAILED, _DELETED_AGAIN)
         return
     documents = client.read.documents(int(sent["agreementId"]))
     with runtime.database.durable() as session:
@@ -46,13 +52,3 @@ def _is_it(document: Document, sent: Mapping[str, Any]) -> bool:
     """
     named = [same_text(document.file_name, sent["fileName"]), same_text(document.title, sent["title"])]
     return all(named) or (any(named) and document.size in (None, sent["size"]))
-
-
-def _deleted(runtime: Runtime, client: Client, change: RunChange, owner: Owner, close: Close) -> None:
-    number = int(change.before["documentId"])
-    there = {document.id for document in client.read.documents(change.cw_agreement_id or 0)}
-    with runtime.database.durable() as session:
-        if number in there:
-            close(session, change, Outcome.FAILED, "Checked in ConnectWise: the older list of users is still there.")
-        elif close(session, change, Outcome.APPLIED, _DONE):
-            forget(session, owner, number)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from sqlalchemy import select
 
-from cwportal.billing.creation import agreement_name, company_name, identifiers, plain_name
+from cwportal.billing.creation import agreement_name, company_name, identifiers, names_to_look_for, plain_name
 from cwportal.billing.values import AgreementFacts, AgreementType, CompanyFacts, Wish
 from cwportal.connectwise.errors import Forbidden
 from cwportal.connectwise.records import Company
+from cwportal.models import Directory, DirectoryCompany
 from cwportal.models import Mapping as MappingRow
 from cwportal.portal import Account
 from cwportal.runtime import Runtime
@@ -19,6 +21,8 @@ from cwportal.services.connection import Client
 from cwportal.services.planning.facts import agreement_facts
 
 _T = TypeVar("_T")
+_AT_ONCE = 1000
+"""Rows of the directory in memory at a time."""
 
 
 def agreement_type(client: Client, chosen: int | None) -> AgreementType | None:
@@ -41,7 +45,7 @@ def wishes(
     mappings: Mapping[str, MappingRow],
     wishing: Iterable[MappingRow],
 ) -> dict[str, Wish]:
-    """What is to be created, by account. Two or three requests for each new company, one for each new agreement of an existing one."""
+    """What is to be created, by account. Two to four requests for each new company, one for each new agreement of an existing one."""
     rows = sorted(wishing, key=lambda row: row.account_id)
     if not rows:
         return {}
@@ -49,11 +53,17 @@ def wishes(
     countries: dict[str, int] = _allowed(client.read.countries, {}) if any(one.country for one in addresses) else {}
     email_type = _allowed(client.read.email_type, None) if any(one.contact_email for one in addresses) else None
     alike = _alike(accounts, mappings)
-    found = {}
-    for row in rows:
+    known = _known_companies(runtime, rows, accounts)
+
+    def wish(row: MappingRow) -> Wish:
         account = accounts[row.account_id]
-        same_name, taken = _companies(client, account) if row.cw_company_id is None else ((), frozenset[str]())
-        found[row.account_id] = Wish(
+        same_name: tuple[CompanyFacts, ...] = ()
+        taken = frozenset[str]()
+        if row.cw_company_id is None:
+            same_name, taken = _companies(
+                client, account, {number for name in _plain(account.name) for number in known[name]}
+            )
+        return Wish(
             company=row.cw_company_id is None,
             address=account.address,
             twins=tuple(one for one in alike.get(row.account_id, ()) if one != row.account_id),
@@ -64,7 +74,47 @@ def wishes(
             email_type_id=email_type,
             contact_id=row.cw_contact_id,
         )
-    return found
+
+    with ThreadPoolExecutor(runtime.config.concurrency, thread_name_prefix="wishes") as pool:
+        futures = {row.account_id: pool.submit(wish, row) for row in rows}
+        try:
+            return {account_id: future.result() for account_id, future in futures.items()}
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _known_companies(
+    runtime: Runtime, rows: Sequence[MappingRow], accounts: Mapping[str, Account]
+) -> Mapping[str, Collection[int]]:
+    """Names of accounts that want a new company, as `plain_name` -> companies that were read with such a name before.
+
+    ConnectWise compares texts by its own rules; here a company is found that differs in punctuation, too.
+    """
+    wanted = {
+        name: set[int]() for row in rows if row.cw_company_id is None for name in _plain(accounts[row.account_id].name)
+    }
+    if not wanted:
+        return wanted
+    query = (
+        select(DirectoryCompany.cw_company_id, DirectoryCompany.name)
+        .join(
+            Directory,
+            (Directory.partner_id == DirectoryCompany.partner_id)
+            & (Directory.tenant == DirectoryCompany.tenant)
+            & (Directory.generation == DirectoryCompany.generation),
+        )
+        .where(
+            DirectoryCompany.partner_id == rows[0].partner_id,
+            DirectoryCompany.tenant == rows[0].tenant,
+            DirectoryCompany.deleted.is_(False),
+        )
+    )
+    with runtime.database.read() as session:
+        for number, name in session.execute(query.execution_options(yield_per=_AT_ONCE)):
+            if (ids := wanted.get(plain_name(name))) is not None:
+                ids.add(number)
+    return wanted
 
 
 def _alike(accounts: Mapping[str, Account], mappings: Mapping[str, MappingRow]) -> dict[str, Sequence[str]]:
@@ -77,9 +127,18 @@ def _alike(accounts: Mapping[str, Account], mappings: Mapping[str, MappingRow]) 
     return {account_id: several for several in by_name.values() for account_id in several}
 
 
-def _companies(client: Client, account: Account) -> tuple[tuple[CompanyFacts, ...], frozenset[str]]:
-    """Companies of the account's name, and identifiers in use among those that would be tried."""
-    found = {company.id: company for company in client.read.find_company(name=company_name(account.name))}
+def _companies(
+    client: Client, account: Account, known: Collection[int]
+) -> tuple[tuple[CompanyFacts, ...], frozenset[str]]:
+    """Companies of the account's name, and identifiers in use among those that would be tried. `known`: ids that are read again."""
+    found = {
+        company.id: company
+        for name in names_to_look_for(account.name)
+        for company in client.read.find_company(name=name)
+    }
+    if unseen := set(known) - found.keys():
+        again = client.read.companies(unseen).values()
+        found |= {company.id: company for company in again if not company.deleted and bears(company, account.name)}
     taken = set()
     for identifier in identifiers(account.id, account.name):
         hits = client.read.find_company(identifier=identifier)
@@ -93,7 +152,12 @@ def _companies(client: Client, account: Account) -> tuple[tuple[CompanyFacts, ..
 
 def bears(company: Company, name: str) -> bool:
     """Whether the company has the account's name, as far as names can be compared."""
-    return plain_name(company.name) in (plain_name(name), plain_name(company_name(name)))
+    return plain_name(company.name) in _plain(name)
+
+
+def _plain(name: str) -> tuple[str, str]:
+    """What the names of companies are compared with: the account's, whole and cut."""
+    return plain_name(name), plain_name(company_name(name))
 
 
 def _agreements(runtime: Runtime, client: Client, account: Account, row: MappingRow) -> tuple[AgreementFacts, ...]:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cwportal.billing.values import AgreementFacts
-from cwportal.connectwise.errors import Forbidden
+from cwportal.connectwise.errors import Forbidden, Malformed
 from cwportal.connectwise.records import Agreement
 from cwportal.services.connection import Client
 
 
-def billing_options(client: Client) -> dict[int, str]:
-    """Billing cycle -> its billingOptions; empty (cycle unknown, a warning) where the role may not read Table Setup."""
+def billing_options(client: Client, unread: dict[int, Malformed] | None = None) -> dict[int, str]:
+    """Billing cycle -> its billingOptions; empty (cycle unknown, a warning) where the role may not read Table Setup.
+
+    `unread`: cycles that cannot be read are noted there (see `connectwise.batches`).
+    """
     try:
-        return {cycle.id: cycle.billing_options for cycle in client.read.billing_cycles()}
+        return {cycle.id: cycle.billing_options for cycle in client.read.billing_cycles(unread)}
     except Forbidden:
         return {}
 

@@ -19,19 +19,16 @@ from cwportal.billing.values import (
     AccountCharges,
     AccountInput,
     AgreementFacts,
-    Catalog,
-    CatalogEntry,
     CompanyFacts,
     Context,
     Decision,
-    LedgerProduct,
     Row,
     Sku,
     Unconfirmed,
     Wish,
 )
 from cwportal.connectwise.conditions import MAX_VALUES
-from cwportal.connectwise.records import Product
+from cwportal.connectwise.errors import ConnectWiseError, Malformed
 from cwportal.errors import SourceIncomplete
 from cwportal.models import LineDecision
 from cwportal.models import Mapping as MappingRow
@@ -40,8 +37,11 @@ from cwportal.runtime import Runtime
 from cwportal.services import ledger, settings
 from cwportal.services.connection import Client, refresh_rights
 from cwportal.services.credentials import MISSING
-from cwportal.services.planning import creation, users
+from cwportal.services.planning import users
+from cwportal.services.planning.catalog import catalog
 from cwportal.services.planning.facts import agreement_facts, billing_options
+from cwportal.services.planning.moment import Frame, read_at_one_moment
+from cwportal.services.planning.unread import Unread
 from cwportal.vocabulary import Action, Answer, Data, Kind
 
 _T = TypeVar("_T")
@@ -77,7 +77,7 @@ class Portal:
 @dataclass(frozen=True, slots=True)
 class Material:
     """Values for the planner. `pending`: writes of earlier runs that are not confirmed; `wishes`: what is to be created;
-    `users`: lists of users, where they are exported; by account.
+    `users`: lists of users, where they are exported; `unread`: what could not be read of what is needed; by account.
     """
 
     portal: Portal
@@ -92,6 +92,7 @@ class Material:
     pending: Mapping[str, tuple[Unconfirmed, ...]] = field(default_factory=dict)
     wishes: Mapping[str, Wish] = field(default_factory=dict)
     users: Mapping[str, UsersInput] = field(default_factory=dict)
+    unread: Mapping[str, ConnectWiseError] = field(default_factory=dict)
 
     def is_exported(self, account_id: str) -> bool:
         """Mapped and Export checked (rule 0)."""
@@ -131,18 +132,18 @@ class Material:
 
 
 def read_portal(runtime: Runtime, partner_id: str) -> Portal:
-    """The host's data; `SourceIncomplete` where it gives less than was asked for."""
-    source = runtime.source
-    partner = source.partner(partner_id)
+    """The host's data, all of one moment; `SourceIncomplete` where it gives less than was asked for."""
     chosen = settings.get(runtime, partner_id)
-    skus = {
-        sku.part_number: sku for sku in (Sku(p.sku.strip(), p.name, p.list_cost) for p in source.products(partner_id))
-    }
-    accounts = {account.id: account for account in source.accounts(partner_id)}
-    alike = twins(product.sku for product in source.products(partner_id))
+    return read_at_one_moment(runtime.source, partner_id, partial(_portal, runtime, partner_id, chosen))
+
+
+def _portal(runtime: Runtime, partner_id: str, chosen: settings.Chosen, frame: Frame) -> Portal:
+    skus = {sku.part_number: sku for sku in (Sku(p.sku.strip(), p.name, p.list_cost) for p in frame.products)}
+    accounts = {account.id: account for account in frame.accounts}
+    alike = twins(product.sku for product in frame.products)
     for_core = chosen.for_core()
     charges: dict[str, AccountCharges] = {}
-    for account_id, rows in source.charges(partner_id, sorted(accounts)):
+    for account_id, rows in frame.source.charges(partner_id, sorted(accounts)):
         if account_id in charges:
             raise SourceIncomplete(
                 f"The portal gave the charges of account {account_id} in several pieces, so they may not be complete. "
@@ -156,7 +157,7 @@ def read_portal(runtime: Runtime, partner_id: str) -> Portal:
             "Nothing was planned. Try again; if it stays, tell the portal's operator."
         )
     today = runtime.clock().astimezone(ZoneInfo(chosen.timezone)).date()
-    return Portal(partner, today, chosen, skus, accounts, charges)
+    return Portal(frame.partner, today, chosen, skus, accounts, charges)
 
 
 def gather(
@@ -166,7 +167,7 @@ def gather(
     account_ids: Iterable[str],
     pending: Mapping[str, tuple[Unconfirmed, ...]],
 ) -> Material:
-    """Everything but the additions, for these accounts. Any failed read raises."""
+    """Everything but the additions, for these accounts. Any failed read raises; one record that cannot be read fails only who needs it."""
     partner_id, tenant = portal.partner.id, client.tenant
     wanted = set(account_ids)
     # More threads than requests in flight: one may ask whether this ConnectWise sends Link at all, and others wait for the answer.
@@ -188,10 +189,13 @@ def gather(
                     for group in portal.charges[row.account_id].groups
                 }
                 # Asked for now and waited for below, when what is in the database has been read meanwhile.
-                agreements_read = in_batches(client.read.agreements, {row.cw_agreement_id for row in exported})
-                hits_read = in_batches(client.read.products_by_identifier, part_numbers)
-                options_read = pool.submit(billing_options, client) if exported else None
-                companies_read = in_batches(client.read.companies, {row.cw_company_id for row in exported})
+                read, unread = client.read, Unread()
+                agreements_read = in_batches(
+                    read.agreements, {row.cw_agreement_id for row in exported}, unread.agreements
+                )
+                hits_read = in_batches(read.products_by_identifier, part_numbers, unread.parts)
+                options_read = pool.submit(billing_options, client, unread.cycles) if exported else None
+                companies_read = in_batches(read.companies, {row.cw_company_id for row in exported}, unread.companies)
                 products = ledger.products(session, partner_id, tenant)
                 lines = ledger.Lines(session, partner_id, tenant)
                 before = ledger.exported_before(session, partner_id, tenant, now=runtime.clock())
@@ -200,31 +204,45 @@ def gather(
                     select(LineDecision).where(LineDecision.partner_id == partner_id, LineDecision.tenant == tenant)
                 ):
                     decisions[row.account_id][row.cw_addition_id] = Decision(Answer(row.answer), row.until)
-            catalog = _catalog(client, portal.skus, hits_read(), products)
+            known = catalog(client, portal.skus, hits_read(), products, unread)
             options = options_read.result() if options_read is not None else {}
             agreements, companies = agreements_read(), companies_read()
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+    facts: dict[int, AgreementFacts] = {}
+    for number, record in agreements.items():
+        if (broken := unread.cycle_of(record, options)) is not None:
+            unread.agreements[number] = broken
+        else:
+            facts[number] = agreement_facts(record, options)
     rights = refresh_rights(runtime, partner_id, client)
     wishing = [row for row in exported if row.cw_agreement_id is None and row.account_id in portal.accounts]
+    new_type, wishes = unread.new(
+        runtime,
+        client,
+        chosen_type=portal.chosen.agreement_type_id,
+        accounts=portal.accounts,
+        mappings=mappings,
+        wishing=wishing,
+    )
     context = Context(
         tenant=tenant,
         today=portal.today,
         currency=portal.partner.currency,
         settings=portal.chosen.for_core(),
-        catalog=catalog,
+        catalog=known,
         missing_rights={
             pair: right for right, pairs in _RIGHTS.items() if rights.get(right) == MISSING for pair in pairs
         },
         brand=runtime.config.brand,
-        agreement_type=creation.agreement_type(client, portal.chosen.agreement_type_id) if wishing else None,
+        agreement_type=new_type,
     )
     return Material(
         portal=portal,
         context=context,
         mappings=mappings,
-        agreements={key: agreement_facts(item, options) for key, item in agreements.items()},
+        agreements=facts,
         companies={
             key: CompanyFacts(item.id, item.name, item.deleted, item.default_contact_id)
             for key, item in companies.items()
@@ -234,7 +252,13 @@ def gather(
         exported_before=before,
         billing_options=options,
         pending=pending,
-        wishes=creation.wishes(runtime, client, portal.accounts, mappings, wishing),
+        wishes=wishes,
+        unread={
+            row.account_id: error
+            for row in exported
+            if row.account_id in portal.charges
+            and (error := unread.of(row, {group.part_number for group in portal.charges[row.account_id].groups}))
+        },
         users=users.gather(
             runtime,
             partner_id,
@@ -246,36 +270,15 @@ def gather(
 
 
 def _in_batches(
-    pool: Executor, read: Callable[[Iterable[_K]], dict[_K, _T]], keys: Iterable[_K | None]
+    pool: Executor,
+    read: Callable[[Iterable[_K], dict[_K, Malformed]], dict[_K, _T]],
+    keys: Iterable[_K | None],
+    unread: dict[_K, Malformed],
 ) -> Callable[[], dict[_K, _T]]:
-    """Records by key, their batches asked for at once; call what is returned for the records, or the first error."""
+    """Records by key, their batches asked for at once; call what is returned for the records, or the first error.
+
+    A record that cannot be read is no error of all: it is noted in `unread`.
+    """
     wanted = sorted(key for key in keys if key)
-    parts = [pool.submit(read, wanted[at : at + MAX_VALUES]) for at in range(0, len(wanted), MAX_VALUES)]
+    parts = [pool.submit(read, wanted[at : at + MAX_VALUES], unread) for at in range(0, len(wanted), MAX_VALUES)]
     return lambda: {key: record for part in parts for key, record in part.result().items()}
-
-
-def _catalog(
-    client: Client,
-    skus: Mapping[str, Sku],
-    hits: Mapping[str, tuple[Product, ...]],
-    products: Mapping[str, LedgerProduct],
-) -> Catalog:
-    """`hits`: the products found for every part number that is needed."""
-    found = {part: tuple(_entry(product) for product in several) for part, several in hits.items()}
-    named = {products[part].product_id for part in hits if part in products}
-    by_id = {entry.id: entry for several in found.values() for entry in several if entry.id in named}
-    unseen = named - by_id.keys()
-    if unseen:
-        by_id.update((key, _entry(product)) for key, product in client.read.products_by_id(sorted(unseen)).items())
-    return Catalog(skus=skus, hits=found, by_id=by_id, ledger=products)
-
-
-def _entry(product: Product) -> CatalogEntry:
-    return CatalogEntry(
-        id=product.id,
-        identifier=product.identifier,
-        inactive=product.inactive,
-        product_class=product.product_class,
-        price=product.price,
-        cost=product.cost,
-    )

@@ -34,6 +34,8 @@ STOPPING = (
 IN_A_ROW = 5
 """So many accounts in a row that cannot be read, or writes without an answer, stop the run: ConnectWise is not well."""
 
+_ONE_RECORD = "Something that this account needs from ConnectWise"
+
 
 def threads(runtime: Runtime) -> int:
     """How many accounts are worked on at once: twice the requests in flight, so that some plan or commit while others wait for an answer.
@@ -77,10 +79,14 @@ def plan_accounts(
     def plan(account_id: str) -> Planned:
         failures.check()
         may_go_on()
+        if (unread := material.unread.get(account_id)) is not None:
+            return Planned(_read_failed(material, account_id, unread, _ONE_RECORD), runtime.clock(), b"")
         try:
             planned = plan_one(runtime, client, material, account_id, ahead)
         except STOPPING:
             raise
+        except errors.Malformed as error:  # ConnectWise answers, and what it says of others may be well
+            return Planned(_read_failed(material, account_id, error), runtime.clock(), b"")
         except ConnectWiseError as error:
             failures.add(error)
             return Planned(_read_failed(material, account_id, error), runtime.clock(), b"")
@@ -134,6 +140,11 @@ def plan_one(
     ):
         number = mapping.cw_agreement_id or 0
         found = ahead.additions(number) if ahead is not None else read_additions(runtime, client, number)
+        ours = {line.addition_id for line in material.lines.of(account_id, number)}
+        if ours - {
+            row.id for row in found.rows
+        }:  # deleted there, or a list that is short: then they would be created once more
+            client.read.all_additions(number, len(found.rows))
     rows = found.rows
     value = material.account_input(account_id, rows)
     plan = plan_account(value, material.context)
@@ -149,9 +160,11 @@ def fingerprint(rows: tuple[Row, ...], agreement: AgreementFacts | None) -> byte
     return hashlib.sha256(repr((sorted(rows, key=lambda row: row.id), agreement)).encode()).digest()
 
 
-def _read_failed(material: Material, account_id: str, error: ConnectWiseError) -> AccountPlan:
+def _read_failed(
+    material: Material, account_id: str, error: ConnectWiseError, what: str = "The lines of the agreement"
+) -> AccountPlan:
     mapping = material.mappings.get(account_id)
-    message = f"The lines of the agreement could not be read, so nothing is planned for this account. {error.sentence}"
+    message = f"{what} could not be read, so nothing is planned for this account. {error.sentence}"
     return AccountPlan(
         account_id=account_id,
         agreement_id=mapping.cw_agreement_id if mapping else None,

@@ -17,12 +17,15 @@ from sqlalchemy import select
 
 from cwportal.billing import users_file
 from cwportal.billing.users_file import UploadedFile, UsersFile, UsersInput
+from cwportal.errors import CWPortalError
 from cwportal.models import LedgerDocument
 from cwportal.portal import Account, User
 from cwportal.runtime import Runtime
 
 _IN_MEMORY = 2000
 """Users of one account that are sorted in memory; more are sorted in so many at a time and merged from temporary files."""
+IN_A_ROW = 5
+"""Accounts one after the other whose users cannot be read; then those of the others cannot be either."""
 _SMALL = 64 * 1024
 """Bytes of a file that stay in memory."""
 
@@ -79,16 +82,34 @@ class Users:
 def gather(
     runtime: Runtime, partner_id: str, tenant: str, accounts: Iterable[Account], *, exported: bool
 ) -> dict[str, UsersInput]:
-    """Wanted and uploaded lists of these accounts; nothing where the partner does not export users. Raises what the source raises."""
+    """Wanted and uploaded lists of these accounts; nothing where the partner does not export users.
+
+    Where the source cannot read an account's users, its list is left as it is; nobody's lines wait for that. After several in a row it
+    is not asked any more.
+    """
     if not exported:
         return {}
     uploaded = _uploaded(runtime, partner_id, tenant)
-    found = {}
+    found, failed = {}, list[CWPortalError]()
     for account in accounts:
-        with Users(runtime.source.users(partner_id, account.id)) as users:
-            wanted = _described(users, runtime.config.brand, account.name)
-        found[account.id] = UsersInput(wanted, *uploaded.get(account.id, (None, ())))
+        wanted, mine = None, uploaded.get(account.id, (None, ()))
+        if len(failed) < IN_A_ROW:
+            try:
+                with Users(runtime.source.users(partner_id, account.id)) as users:
+                    wanted = _described(users, runtime.config.brand, account.name)
+                failed = []
+            except CWPortalError as error:
+                failed.append(error)
+        found[account.id] = UsersInput(wanted, *mine, unread="" if wanted is not None else unread(failed[-1]))
     return found
+
+
+def unread(error: CWPortalError) -> str:
+    """That the portal could not read the users of an account."""
+    return (
+        f"The list of users was not uploaded, because the portal could not read the account's users. {error} The agreement's lines are "
+        "exported all the same. Start the export again later; if it stays, tell the portal's operator."
+    )
 
 
 def written(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from decimal import Decimal
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, select
 
 from admin_host.tables import Customer, Reseller, Service, Staff, Subscription
 from cwportal.errors import SourceIncomplete, UnknownPartner
@@ -20,8 +21,18 @@ _AT_ONCE = 100
 class ResellerSource:
     """A `PortalSource`. It has the engine and no session: it is asked in workers and threads too, and never meets unsaved work."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, within: Connection | None = None) -> None:
+        self._engine, self._within = engine, within
+
+    @contextmanager
+    def reading(self, partner_id: str) -> Iterator[ResellerSource]:  # noqa: ARG002
+        """Everything of one moment: the queries of one transaction."""
+        with self._engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execution_options(isolation_level="REPEATABLE READ")
+            else:
+                connection.exec_driver_sql("BEGIN")  # Python's driver for SQLite begins none for a query
+            yield ResellerSource(self._engine, connection)
 
     def partner(self, partner_id: str) -> Partner:
         rows = self._rows(select(Reseller.__table__).where(Reseller.slug == partner_id))
@@ -69,5 +80,5 @@ class ResellerSource:
         return [Contact(row.email, row.name) for row in self._rows(query)]
 
     def _rows(self, query: Any) -> Sequence[Any]:
-        with self._engine.connect() as connection:
+        with nullcontext(self._within) if self._within is not None else self._engine.connect() as connection:
             return connection.execute(query).all()

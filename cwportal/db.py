@@ -245,7 +245,7 @@ _AWAY_STATES = ("08", "53", "57P")
 def is_busy(error: SQLAlchemyError) -> bool:
     """Whether the database, or all our connections to it, were only taken by others for too long, so that the same again may succeed."""
     if isinstance(error, DBAPIError):
-        return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _BUSY or _state(error) in _BUSY_STATES
+        return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _BUSY or state_of(error) in _BUSY_STATES
     return isinstance(error, PoolTimeout)
 
 
@@ -253,13 +253,13 @@ def is_away(error: SQLAlchemyError) -> bool:
     """Whether a database on a server could not be reached, or the connection to it was lost: perhaps after it had done what was asked."""
     if not isinstance(error, DBAPIError) or hasattr(error.orig, "sqlite_errorcode"):
         return False
-    state = _state(error)
+    state = state_of(error)
     return error.connection_invalidated or (
         isinstance(error, OperationalError) and (not state or state.startswith(_AWAY_STATES))
     )
 
 
-def _state(error: DBAPIError) -> str:
+def state_of(error: DBAPIError) -> str:
     """PostgreSQL's code; psycopg2 has another name for it."""
     return getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None) or ""
 

@@ -16,16 +16,24 @@ _COARSER = (Decimal("0.01"), Decimal("0.001"))
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """`ours`: the one new row that has the values sent. `others`: new rows of that product that a person must look at."""
+    """`ours`: the one new row that has the values sent. `others`: new rows that a person must look at: of that product, or answered as it."""
 
     ours: Row | None
     others: tuple[Row, ...]
 
 
-def find_created(rows: tuple[Row, ...], sent: Mapping[str, Any], *, product_id: int, known: frozenset[int]) -> Created:
+def find_created(
+    rows: tuple[Row, ...],
+    sent: Mapping[str, Any],
+    *,
+    product_id: int,
+    known: frozenset[int],
+    answered: int | None = None,
+) -> Created:
     """The row a lost creation made, among rows of the product that were not known before the attempt.
 
-    Exactly one with the values sent is ours, even beside others; several equal ones, or only different ones, are for a person.
+    Exactly one with the values sent is ours, even beside others; several equal ones, or only different ones, are for a person. So is a
+    row of another product that ConnectWise `answered` the creation with: without a person one more would be made by every export.
     """
     new = tuple(row for row in rows if row.product_id == product_id and row.id not in known)
     equal = [row for row in new if _has(row, sent, rounded=False)] or [
@@ -33,7 +41,8 @@ def find_created(rows: tuple[Row, ...], sent: Mapping[str, Any], *, product_id: 
     ]
     if len(equal) == 1:
         return Created(equal[0], ())
-    return Created(None, new)
+    told = tuple(row for row in rows if row.id == answered and row not in new and row.id not in known)
+    return Created(None, (*new, *told))
 
 
 def was_written(row: Row, sent: Mapping[str, Any], *, before: Mapping[str, Any]) -> bool:

@@ -10,8 +10,9 @@ from typing import Any
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from cwportal.blueprints import access, mapping_words, steps
+from cwportal.blueprints import access, mapping_words, steps, trouble
 from cwportal.blueprints.access import needs
+from cwportal.connectwise.errors import ConnectWiseError, Forbidden, Rejected
 from cwportal.errors import NotConnected
 from cwportal.forms.mapping import MappingForm, was, words_of
 from cwportal.jobs.queue import request_refresh
@@ -34,6 +35,7 @@ from cwportal.vocabulary import Role
 
 ENTRY = "cwportal.wizard.entry"
 TAB, STEP = ".page", ".wizard"
+_OF_KEYS = (Rejected, Forbidden)
 FRESH = timedelta(hours=1)
 """Older companies are read again by themselves."""
 AGAIN = timedelta(minutes=5)
@@ -172,7 +174,7 @@ def _save(where: Place, here: str, query: Query, form: MappingForm, *, finish: b
     if done.saved:
         flash(f"{_rows(done.saved)} {_were(done.saved)} saved.", "ok")
     if done.unreachable:
-        flash(f"Nothing was saved. {done.unreachable} What you typed is kept: save again later.", "bad")
+        flash(f"Nothing was saved. {_why(where, done)} What you typed is kept: save again later.", "bad")
     elif done.kept:
         flash(f"{_rows(done.kept)} could not be saved. What you typed is kept, and each row says why.", "bad")
     elif finish and here == STEP:
@@ -180,6 +182,15 @@ def _save(where: Place, here: str, query: Query, form: MappingForm, *, finish: b
     elif not done.saved:
         flash("Nothing had been changed, so there was nothing to save.", "ok")
     return _back(here, query)
+
+
+def _why(where: Place, done: mapping_save.Result) -> str:
+    """Why nothing was saved, without the requests and configuration keys that an error names for operators."""
+    if not isinstance(done.cause, ConnectWiseError):
+        return done.unreachable
+    told = trouble.of(done.cause, access.runtime().clock(), where.zone, kept=True)
+    settings = " An administrator can correct that under Settings." if isinstance(done.cause, _OF_KEYS) else ""
+    return f"{told.title}. {told.what}{settings}"
 
 
 def _bulk(where: Place, form: MappingForm, query: Query, stale: Collection[str]) -> None:

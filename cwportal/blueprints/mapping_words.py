@@ -91,8 +91,8 @@ def as_of(standing: Standing, now: datetime, zone: str) -> tuple[str, str]:
             return READING, f"{known} They {doing}."
         return "warn", f"{known} {asked} and has not ended: try again."
     if standing.error:
-        when = f" at {told(standing.failed_at)}" if standing.failed_at else ""
-        return "warn", f"{known} Reading them again failed{when}: {standing.error}"
+        failed = f"Reading them again failed at {told(standing.failed_at)}: " if standing.failed_at else ""
+        return "warn", f"{known} {failed}{standing.error}"
     return "", known
 
 

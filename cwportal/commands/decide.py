@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from cwportal.commands.context import actor, runtime
+from cwportal.commands.context import actor, program, runtime
 from cwportal.commands.options import partner_option
 from cwportal.commands.out import say
 
@@ -38,4 +38,4 @@ def decide(partner: str, account: str, line: int, answer: str) -> None:
         said = f"ends on {row.until.isoformat()}" if row.until else "ends as the setting says"
     else:
         said = _SAID[answer.strip()]
-    say(f"Line {line} of account {account} {said}. See what that means: cwportal plan --partner {partner}")
+    say(f"Line {line} of account {account} {said}. See what that means: {program()} plan --partner {partner}")

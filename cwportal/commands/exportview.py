@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from cwportal.commands import findingsview, words
+from cwportal.commands.context import program
 from cwportal.commands.out import Paint, say
 from cwportal.commands.text import cell
 from cwportal.models import Run
@@ -58,7 +59,7 @@ def show(runtime: Runtime, run: Run) -> None:
     states = Counter(words.ACCOUNTS[AccountState(account["status"])] for account in report["accounts"])
     if states:
         say("Accounts: " + ", ".join(f"{number} {word}" for word, number in states.items()) + ".")
-    say(f"All of it: cwportal log {run.id}")
+    say(f"All of it: {program()} log {run.id}")
 
 
 def _word(state: RunState, report: dict[str, Any]) -> str:

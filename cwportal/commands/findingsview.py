@@ -9,6 +9,7 @@ from typing import Any
 
 from cwportal.billing import money
 from cwportal.commands import words
+from cwportal.commands.context import program
 from cwportal.commands.out import Paint
 from cwportal.commands.text import cell
 from cwportal.vocabulary import Severity
@@ -46,7 +47,7 @@ def _many(unmapped: list[Told], partner_id: str, currency: str) -> str:
     amount = sum((Decimal(one.finding["amount"] or 0) for one in unmapped), Decimal(0))
     return (
         f"{len(unmapped)} accounts have charges of {money.text(words.cents(amount))} {currency} a month in all and are not mapped to an "
-        f"agreement, so nothing of them is billed. Map them; which they are: cwportal map export --partner {partner_id}"
+        f"agreement, so nothing of them is billed. Map them; which they are: {program()} map export --partner {partner_id}"
     )
 
 

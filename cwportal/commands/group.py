@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -101,7 +102,29 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except CWPortalError as error:
-            raise (Refusal if isinstance(error, UsageError) else Failure)(error) from error
+            raise _shown(error) from error
+        except Exception as error:
+            told = _of_database(error)
+            if told is None:
+                raise
+            raise _shown(told) from error
+
+
+def _shown(error: CWPortalError) -> Failure:
+    return (Refusal if isinstance(error, UsageError) else Failure)(error)
+
+
+def _of_database(error: Exception) -> CWPortalError | None:
+    """The trouble with the database that it stands for, if it does. What is needed for that is loaded only then."""
+    if "sqlalchemy" not in sys.modules:
+        return None
+    from sqlalchemy.exc import SQLAlchemyError
+
+    if not isinstance(error, SQLAlchemyError):
+        return None
+    from cwportal.commands.database import explained
+
+    return explained(error)
 
 
 _HELP = "ConnectWise integration of a partner portal. Data goes to standard output, everything else to standard error."

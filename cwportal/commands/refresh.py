@@ -45,6 +45,8 @@ def refresh(partner: str, full: bool) -> None:
         else f"{done.companies} companies and {done.agreements} agreements that are new or changed"
     )
     say(f"Read {what}, in {done.requests} requests.")
+    if done.left_out:
+        note(f"Warning: {done.left_out}")
     if done.unread:
         note(f"Not everything could be read, so not every reason against a choice is known. {done.unread[0]}")
 

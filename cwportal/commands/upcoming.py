@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import click
 
-from cwportal.commands.context import runtime
+from cwportal.commands.context import program, runtime
 from cwportal.commands.options import json_option, partner_option
 from cwportal.commands.out import note, print_json, say
 
@@ -31,10 +31,10 @@ def upcoming(partner: str, after: str | None, count: int, as_json: bool) -> None
         return
     if not found:
         note(
-            f"None: exports are started by hand. To change that: cwportal settings --partner {partner} --export daily|monthly"
+            f"None: exports are started by hand. To change that: {program()} settings --partner {partner} --export daily|monthly"
         )
     else:
-        note("Exports do not start by themselves yet: run cwportal export when one is due.")
+        note(f"Exports do not start by themselves yet: run {program()} export when one is due.")
     for at in found:
         say(f"{at:%A %d %B %Y, %H:%M} ({chosen.timezone})  =  {_utc(at)}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
@@ -9,6 +10,7 @@ from typing import Any
 
 from cwportal.billing import money
 from cwportal.billing.scale import canonical
+from cwportal.commands.context import program
 from cwportal.commands.text import cell
 from cwportal.vocabulary import AccountState, Action, Kind, Outcome, PlanState, RunState, Severity
 
@@ -140,6 +142,10 @@ def change(before: Decimal, after: Decimal, currency: str = "") -> str:
     return f"{money.text(before)} -> {money.text(after)}{unit} ({signed(after - before)})"
 
 
+_COMMAND = re.compile(r"\bcwportal (?=[a-z-]+ --partner …)")
+
+
 def for_partner(message: str, partner_id: str) -> str:
-    """Advice with the partner's id in the commands it names, ready to be copied."""
-    return message.replace("--partner …", f"--partner {partner_id}")
+    """Advice with the partner's id in the commands it names, as they are called here: ready to be copied."""
+    here = _COMMAND.sub(f"{program()} ", message)
+    return here.replace("--partner …", f"--partner {partner_id}")

@@ -54,6 +54,20 @@ def table(
     return found
 
 
+def stream(
+    pages: Pages,
+    path: str,
+    condition: str,
+    record: Callable[[object], _T],
+    fields: str,
+    unread: dict[int, Malformed] | None,
+) -> Iterator[_T]:
+    """Records of a long list as its pages come. A row without an id is noted under UNNAMED."""
+    broken = dict[int, Malformed]() if unread is None else unread
+    for _, item in _readable(pages, path, condition, {"fields": fields}, record, broken, unread is None):
+        yield item
+
+
 def by_identifier(
     pages: Pages,
     path: str,

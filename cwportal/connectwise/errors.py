@@ -171,5 +171,13 @@ class Malformed(ConnectWiseError):
     """Readable JSON in which a value we rely on is missing or of the wrong type; the sentence names it."""
 
 
+class OtherRecord(Malformed):
+    """A creation was answered with a record that is not the one asked for; `record_id` is its id."""
+
+    def __init__(self, sentence: str, record_id: int) -> None:
+        super().__init__(sentence)
+        self.record_id = record_id
+
+
 class Incomplete(ConnectWiseError):
     """A list could not be read to its end (pages repeat, loop, or miss rows). Never taken as the whole list."""

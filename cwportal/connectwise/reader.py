@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TypeVar
 
 from cwportal.connectwise import batches, conditions, protocol
+from cwportal.connectwise.counts import HIDDEN, Counts
 from cwportal.connectwise.errors import Incomplete, Malformed
 from cwportal.connectwise.fields import Fields
 from cwportal.connectwise.pages import PAGE_SIZE, Pages, rows_of
@@ -48,6 +50,12 @@ def same_text(one: str, other: str) -> bool:
     return _compared(one) == _compared(other)
 
 
+def same_letters(one: str, other: str) -> bool:
+    """Equal at least in ASCII letters and figures: a form's texts may be read in another character set than they were sent in."""
+    first, second = (re.sub(r"[^a-z0-9]", "", text.casefold()) for text in (one, other))
+    return same_text(one, other) or (bool(first) and first == second)
+
+
 def _compared(text: str) -> str:
     """One spelling for texts that its database takes for equal; an accent may be a sign of its own or part of its letter."""
     return unicodedata.normalize("NFC", text.strip().casefold())
@@ -64,6 +72,7 @@ class Reader:
     def __init__(self, transport: Transport, *, page_size: int = PAGE_SIZE) -> None:
         self._transport = transport
         self._pages = Pages(transport, page_size)
+        self._counts = Counts(transport, self._pages)
 
     def system_info(self) -> SystemInfo:
         """Version and region. Not proof of good keys everywhere (contract section 6)."""
@@ -85,7 +94,7 @@ class Reader:
 
     def company_count(self) -> int:
         """How many companies this API member sees."""
-        return self._count(f"{COMPANIES}/count", "deletedFlag = false")
+        return self._counts.of(COMPANIES, "deletedFlag = false")
 
     def companies(self, ids: Iterable[int], unread: dict[int, Malformed] | None = None) -> dict[int, Company]:
         """Companies by id, also deleted ones. An id that ConnectWise does not have is absent; `unread`: see `batches`."""
@@ -110,7 +119,7 @@ class Reader:
         asked, there = set(identifiers), set[str]()
         for condition in conditions.texts_equal("identifier", filter(None, map(str.strip, asked))):
             rows = list(self._pages.rows(CATALOG, condition.text, {"fields": "id,identifier"}))
-            self._as_many(len(rows), CATALOG, condition.text)
+            self._counts.as_many(len(rows), CATALOG, condition.text)
             there |= {_compared(Fields(row, "product").text("identifier")) for row in rows}
         return frozenset(identifier for identifier in asked if _compared(identifier) not in there)
 
@@ -129,7 +138,7 @@ class Reader:
                 f"ConnectWise's answer to {path} holds line {strange.id} of agreement {strange.agreement_id}. "
                 "Nothing was taken from it; try again."
             )
-        if len(pages) > 1 and self._count(f"{path}/count") != len(rows):
+        if len(pages) > 1 and self._counts.again(path) != len(rows):
             raise Incomplete(
                 f"The additions of agreement {agreement_id} changed while they were read. "
                 "Nothing was taken from it; try again."
@@ -140,15 +149,23 @@ class Reader:
         """Make sure that an agreement whose list was empty has none: a list that is empty by mistake would look like an agreement on which
         everything is still to be created. Incomplete where ConnectWise counts some.
         """
-        count = self._count(f"{AGREEMENTS}/{agreement_id}/additions/count")
+        count = self._counts.again(f"{AGREEMENTS}/{agreement_id}/additions")
         if count:
             raise Incomplete(
-                f"ConnectWise listed no additions of agreement {agreement_id} and counts {count}. Nothing was taken from it; try again."
+                f"ConnectWise listed no additions of agreement {agreement_id} and counts {count}. Nothing was taken from it; "
+                f"try again. {HIDDEN}"
             )
 
-    def all_additions(self, agreement_id: int, listed: int) -> None:
-        """Make sure that a list from which lines of ours are missing was the whole list. Incomplete where ConnectWise counts otherwise."""
-        self._as_many(listed, f"{AGREEMENTS}/{agreement_id}/additions")
+    def all_additions(self, agreement_id: int, listed: int, gone: Iterable[int] = ()) -> None:
+        """Make sure that a list was the whole list, or at least that the lines `gone`, which are missing from it, are not there.
+
+        Incomplete where ConnectWise counts otherwise and has one of them, or where none are named.
+        """
+        path, missing = f"{AGREEMENTS}/{agreement_id}/additions", list(gone)
+        if missing:
+            self._counts.all_but(missing, listed, path)
+        else:
+            self._counts.as_many(listed, path)
 
     def find_company(
         self, *, identifier: str | None = None, name: str | None = None, deleted: bool = False, counted: bool = False
@@ -162,7 +179,7 @@ class Reader:
         where = conditions.all_of(conditions.equals(field, text.strip()).text, kept)
         rows = list(self._pages.rows(COMPANIES, where, {"fields": _COMPANY_FIELDS}))
         if counted and not rows:
-            self._as_many(0, COMPANIES, where)
+            self._counts.as_many(0, COMPANIES, where)
         return [
             company
             for company in map(Company.from_json, rows)
@@ -180,31 +197,35 @@ class Reader:
         where = f"company/id = {company_id}"
         rows = list(self._pages.rows(AGREEMENTS, where, {"fields": _AGREEMENT_FIELDS}))
         if not rows:
-            self._as_many(0, AGREEMENTS, where)
+            self._counts.as_many(0, AGREEMENTS, where)
         return [agreement for agreement in map(Agreement.from_json, rows) if _at(agreement, company_id)]
 
-    def iterate_companies(self, updated_since: datetime | None = None) -> Iterator[Company]:
-        """All companies, deleted ones too, by id; streams page by page. `updated_since`: only those changed after it.
+    def iterate_companies(
+        self, updated_since: datetime | None = None, unread: dict[int, Malformed] | None = None
+    ) -> Iterator[Company]:
+        """All companies, deleted ones too, by id; streams page by page. `updated_since`: only those changed after it; `unread`: see `batches`.
 
         That there are none at all is believed only if ConnectWise counts none: an empty directory would take the place of a full one.
         """
-        return self._all(COMPANIES, _COMPANY_FIELDS, Company.from_json, updated_since)
+        return self._all(COMPANIES, _COMPANY_FIELDS, Company.from_json, updated_since, unread)
 
-    def iterate_agreements(self, updated_since: datetime | None = None) -> Iterator[Agreement]:
+    def iterate_agreements(
+        self, updated_since: datetime | None = None, unread: dict[int, Malformed] | None = None
+    ) -> Iterator[Agreement]:
         """All agreements, ended ones too, as `iterate_companies`."""
-        return self._all(AGREEMENTS, _AGREEMENT_FIELDS, Agreement.from_json, updated_since)
+        return self._all(AGREEMENTS, _AGREEMENT_FIELDS, Agreement.from_json, updated_since, unread)
 
     def billing_cycles(self, unread: dict[int, Malformed] | None = None) -> list[BillingCycle]:
         """How often agreements bill. `unread`: see `batches`."""
         return self._table("/finance/billingCycles", BillingCycle.from_json, unread)
 
-    def company_statuses(self) -> list[CompanyStatus]:
+    def company_statuses(self, unread: dict[int, Malformed] | None = None) -> list[CompanyStatus]:
         """The partner's company statuses."""
-        return self._table("/company/companies/statuses", CompanyStatus.from_json)
+        return self._table("/company/companies/statuses", CompanyStatus.from_json, unread)
 
-    def agreement_types(self) -> list[NamedItem]:
+    def agreement_types(self, unread: dict[int, Malformed] | None = None) -> list[NamedItem]:
         """The partner's agreement types."""
-        return self._table("/finance/agreements/types", NamedItem.from_json)
+        return self._table("/finance/agreements/types", NamedItem.from_json, unread)
 
     def countries(self) -> dict[str, int]:
         """Country names and two-letter codes, in lower case -> id."""
@@ -232,7 +253,7 @@ class Reader:
             Fields(row, "contact") for row in self._pages.rows(path, where, {"fields": "id,firstName,lastName,company"})
         ]
         if not contacts:
-            self._as_many(0, path, where)
+            self._counts.as_many(0, path, where)
         return [
             contact.identity()
             for contact in contacts
@@ -241,17 +262,17 @@ class Reader:
             and contact.reference_to("company") in (None, company_id)
         ]
 
-    def product_types(self) -> list[NamedItem]:
+    def product_types(self, unread: dict[int, Malformed] | None = None) -> list[NamedItem]:
         """The partner's product types."""
-        return self._table("/procurement/types", NamedItem.from_json)
+        return self._table("/procurement/types", NamedItem.from_json, unread)
 
-    def categories(self) -> list[NamedItem]:
+    def categories(self, unread: dict[int, Malformed] | None = None) -> list[NamedItem]:
         """The partner's product categories."""
-        return self._table("/procurement/categories", NamedItem.from_json)
+        return self._table("/procurement/categories", NamedItem.from_json, unread)
 
-    def subcategories(self) -> list[NamedItem]:
+    def subcategories(self, unread: dict[int, Malformed] | None = None) -> list[NamedItem]:
         """The partner's product subcategories."""
-        return self._table("/procurement/subcategories", NamedItem.from_json)
+        return self._table("/procurement/subcategories", NamedItem.from_json, unread)
 
     def documents(self, agreement_id: int) -> list[Document]:
         """The documents attached to an agreement."""
@@ -266,33 +287,24 @@ class Reader:
         """A small table of the partner's own. One without rows is counted: it would be filled a second time, or nothing known of it."""
         rows = batches.table(self._pages, path, record, unread)
         if not rows and not unread:
-            self._as_many(0, path)
+            self._counts.as_many(0, path)
         return rows
 
     def _all(
-        self, path: str, fields: str, record: Callable[[object], _T], updated_since: datetime | None
+        self,
+        path: str,
+        fields: str,
+        record: Callable[[object], _T],
+        updated_since: datetime | None,
+        unread: dict[int, Malformed] | None,
     ) -> Iterator[_T]:
         none = True
-        for row in self._pages.rows(path, conditions.updated_since(updated_since), {"fields": fields}):
+        for item in batches.stream(self._pages, path, conditions.updated_since(updated_since), record, fields, unread):
             none = False
-            yield record(row)
-        if none and updated_since is None and self._count(f"{path}/count"):
+            yield item
+        if none and updated_since is None and unread:
+            raise next(iter(unread.values()))
+        if none and updated_since is None and self._counts.again(path):
             raise Incomplete(
                 f"ConnectWise listed no {path.rpartition('/')[2]} and counts some. Nothing was taken from it; try again."
             )
-
-    def _as_many(self, listed: int, path: str, condition: str = "") -> None:
-        """Incomplete unless ConnectWise counts as many as it has listed."""
-        count = self._count(f"{path}/count", condition)
-        if count != listed:
-            raise Incomplete(
-                f"ConnectWise listed {listed} of {path} and counts {count}, so the list cannot be trusted. "
-                "Nothing was taken from it; try again."
-            )
-
-    def _count(self, path: str, condition: str = "") -> int:
-        data = self._transport.get(path, {"conditions": condition} if condition else None).data
-        count = data.get("count") if isinstance(data, Mapping) else None
-        if not isinstance(count, int) or isinstance(count, bool) or count < 0:
-            raise Malformed(f"ConnectWise's answer to {path} holds no count. Try again.")
-        return count

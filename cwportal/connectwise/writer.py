@@ -7,12 +7,12 @@ ConnectWise's names; values are Decimal, date, str, int, bool, or nested dicts o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from cwportal.connectwise.errors import Malformed
+from cwportal.connectwise.errors import Malformed, OtherRecord
 from cwportal.connectwise.fields import Fields
 from cwportal.connectwise.multipart import Content
-from cwportal.connectwise.reader import AGREEMENTS, CATALOG, COMPANIES, same_text
+from cwportal.connectwise.reader import AGREEMENTS, CATALOG, COMPANIES, same_letters, same_text
 from cwportal.connectwise.records import Addition, Agreement, Company, Document, NamedItem, Product
 from cwportal.connectwise.session import Transport
 
@@ -32,12 +32,12 @@ def _asked(fields: Values, name: str, otherwise: int | None) -> object:
     return sent.get("id", otherwise) if isinstance(sent, Mapping) and otherwise is not None else otherwise
 
 
-def _bears(path: str, what: str, *texts: tuple[object, str]) -> None:
+def _bears(path: str, what: str, *texts: tuple[object, str], same: Callable[[str, str], bool] = same_text) -> None:
     """Whether the record that was made is the one that was asked for, as far as ConnectWise tells. `texts`: what was sent, what is answered; a
     rule of the partner's may have changed one of them, not all.
     """
     told = [(asked, answered) for asked, answered in texts if isinstance(asked, str) and answered]
-    if told and not any(same_text(asked, answered) for asked, answered in told):
+    if told and not any(same(asked, answered) for asked, answered in told):
         _is_answer(path, what, *told[0])
 
 
@@ -52,7 +52,13 @@ class Writer:
         path = f"{AGREEMENTS}/{agreement_id}/additions"
         made = Addition.from_json(self._transport.post(path, fields).data)
         _is_answer(path, "a line of agreement", agreement_id, made.agreement_id or agreement_id)
-        _is_answer(path, "a line of product", _asked(fields, "product", made.product_id), made.product_id)
+        product_id = _asked(fields, "product", made.product_id)
+        if product_id != made.product_id:
+            raise OtherRecord(
+                f"ConnectWise answered a new line of product {product_id} with line {made.id} of product {made.product_id}, so nobody knows "
+                "what it did.",
+                made.id,
+            )
         return made
 
     def patch_addition(self, agreement_id: int, addition_id: int, fields: Values) -> Addition:
@@ -119,7 +125,7 @@ class Writer:
         parts = {"recordType": "Agreement", "recordId": str(agreement_id), "title": title, "privateFlag": "true"}
         answer = self._transport.upload("/system/documents", parts, {"file": (file_name, content, media_type)})
         made = Document.from_json(answer.data)
-        _bears("/system/documents", "file", (title, made.title), (file_name, made.file_name))
+        _bears("/system/documents", "file", (title, made.title), (file_name, made.file_name), same=same_letters)
         return made
 
     def delete_document(self, document_id: int) -> None:

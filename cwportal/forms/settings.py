@@ -52,5 +52,5 @@ class SettingsForm(Press):
         return {
             field.name: ticked.get(field.name, field.data or "")
             for field in self
-            if field.name not in {"version", "do", "csrf_token", "notifications"}
+            if field.name not in {"version", "do", self.csrf_token.name, "notifications"}
         } | {"notifications": "yes" if self.notifications.data else "no"}

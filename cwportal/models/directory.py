@@ -20,7 +20,7 @@ class Directory(Base):
     `generation`: whose rows count, None before the first complete read. `staging`: the generation that is being read now.
     `read_to`: changes of ConnectWise up to this instant of *its* clock are in; None: everything is to be read. `full_at`: when the last
     reading of everything began, so what was there before and is not in the directory is gone.
-    A failed refresh leaves everything but `failed_at` and `error`.
+    A failed refresh leaves everything but `failed_at` and `error`; without `failed_at` that tells which records could not be read.
     `asked_at`: when a refresh was last asked for or begun; it goes on while it has not been refreshed or failed since.
     """
 

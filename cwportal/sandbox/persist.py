@@ -1,4 +1,7 @@
-"""Whole state in one JSON file: written atomically about a second after a change and on close, read on start."""
+"""Whole state in one JSON file, written atomically: before a change is answered, about a second after one of other origin, and on close.
+
+So what a client was told to be done is there after the process was killed, too. The file is read on start.
+"""
 
 from __future__ import annotations
 
@@ -16,28 +19,31 @@ FORMAT = 1
 _DELAY = 1.0
 
 
-def snapshot(tenant: Tenant) -> dict[str, Any]:
-    """Everything of a tenant as plain values, without its journal."""
+def snapshot(tenant: Tenant) -> str:
+    """JSON of everything of a tenant, without its journal."""
     with tenant.lock:
-        return {
+        tables = ",".join(
+            f'"{kind}":{{"next_id":{table.next_id},"rows":[{",".join(map(_text, table.ordered()))}]}}'
+            for kind, table in tenant.tables.items()
+        )
+        rest = {
             "company_id": tenant.company_id,
             "name": tenant.name,
             "codebase": tenant.codebase_override,
             "members": [
                 [m.public_key, m.private_key, m.identifier, m.rights, m.revoked] for m in tenant.members.values()
             ],
-            "tables": {
-                kind: {
-                    "next_id": table.next_id,
-                    "rows": [
-                        [r.id, r.row, r.parent, r.entered, r.entered_by, r.updated, r.updated_by]
-                        for r in table.ordered()
-                    ],
-                }
-                for kind, table in tenant.tables.items()
-            },
             "files": {str(key): base64.b64encode(content).decode() for key, content in tenant.files.items()},
         }
+        return f'{dumps(rest)[:-1]},"tables":{{{tables}}}}}'
+
+
+def _text(record: Record) -> str:
+    """Kept with the record until it gets new values, so that a large state is put together fast."""
+    if record.kept is None or record.kept[0] is not record.row:
+        r = record
+        record.kept = (r.row, dumps([r.id, r.row, r.parent, r.entered, r.entered_by, r.updated, r.updated_by]))
+    return record.kept[1]
 
 
 def restore(tenant: Tenant, saved: dict[str, Any]) -> None:
@@ -59,11 +65,12 @@ def restore(tenant: Tenant, saved: dict[str, Any]) -> None:
 class Keeper:
     """Saves when something changed; use `changed` as the tenants' callback."""
 
-    def __init__(self, path: Path, content: Callable[[], list[dict[str, Any]]]) -> None:
+    def __init__(self, path: Path, content: Callable[[], list[str]]) -> None:
         self._path = path
         self._content = content
         self._dirty = threading.Event()
         self._closing = threading.Event()
+        self._saving = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="sandbox-keeper", daemon=True)
 
     def load(self) -> list[dict[str, Any]]:
@@ -85,11 +92,21 @@ class Keeper:
         self._dirty.set()
 
     def save(self) -> None:
-        """Write the file now."""
-        self._dirty.clear()
+        """Write what has changed before this was called, unless somebody else just has; back when it is in the file."""
+        with self._saving:
+            if not self._dirty.is_set():
+                return
+            self._dirty.clear()
+            try:
+                self._write()
+            except OSError:
+                self._dirty.set()
+                raise
+
+    def _write(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         fresh = self._path.with_name(self._path.name + ".new")
-        fresh.write_text(dumps({"format": FORMAT, "tenants": self._content()}), encoding="utf-8")
+        fresh.write_text(f'{{"format":{FORMAT},"tenants":[{",".join(self._content())}]}}', encoding="utf-8")
         fresh.replace(self._path)
 
     def _run(self) -> None:
@@ -102,5 +119,4 @@ class Keeper:
         self._closing.set()
         if self._thread.is_alive():
             self._thread.join(30)
-        if self._dirty.is_set():
-            self.save()
+        self.save()

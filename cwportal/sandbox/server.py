@@ -136,10 +136,17 @@ class Sandbox:
     def _furnish(self, tenant: OpenTenant) -> None:
         seed.plant(tenant, {"members": defaults.members(), "tables": defaults.tables()})
 
-    def _snapshots(self) -> list[dict[str, Any]]:
+    def _snapshots(self) -> list[str]:
         return [persist.snapshot(tenant) for tenant in list(self.tenants.values())]
 
     def _serve(self, request: Request) -> Response:
+        try:
+            return self._answer(request)
+        finally:
+            if self._keeper and request.method != "GET":
+                self._keeper.save()
+
+    def _answer(self, request: Request) -> Response:
         path = unquote(request.path)
         if path.startswith(control.PREFIX):
             return control.handle(self, request)

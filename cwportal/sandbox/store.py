@@ -43,7 +43,10 @@ class Member:
 
 @dataclass(slots=True, eq=False)
 class Record:
-    """A stored record: `row` holds canonical values, references as `{"id": n}`; the rest is who and when."""
+    """A stored record: `row` holds canonical values, references as `{"id": n}`; the rest is who and when.
+
+    A row is not changed, but replaced. `kept`: a row and its text in the state file.
+    """
 
     id: int
     row: Row
@@ -55,6 +58,7 @@ class Record:
     stamp: tuple[int, int, str] | None = None
     shown: dict[str, Any] = field(default_factory=dict)
     text: str = ""
+    kept: tuple[Row, str] | None = None
 
 
 class Table:

@@ -28,7 +28,8 @@ _STREAM = {"yield_per": 1000}
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How the directory stands. `refreshed_at` None: never read completely. `error`: why the last refresh failed, None if it did not.
+    """How the directory stands. `refreshed_at` None: never read completely. `error`: why the last refresh failed, or without
+    `failed_at` what it could not read; None if it read everything.
 
     `asked_at`: when a refresh was last asked for or begun; `begun`: whether one is being done, as far as the database knows.
     """

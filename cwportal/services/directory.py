@@ -7,7 +7,7 @@ Of two refreshes at once the later one goes on; the earlier one notices before i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,14 +22,13 @@ from sqlalchemy.orm import Session
 from cwportal.connectwise.clock import clock_ahead
 from cwportal.connectwise.errors import Forbidden, Invalid
 from cwportal.connectwise.guard import AddressGuard
-from cwportal.connectwise.reader import Reader
-from cwportal.connectwise.records import BillingCycle, CompanyStatus, NamedItem
 from cwportal.connectwise.site import parse_site
 from cwportal.errors import CWPortalError
 from cwportal.models import Directory, DirectoryAgreement, DirectoryCompany, DirectoryEntry
 from cwportal.runtime import Runtime
 from cwportal.services import connection, directory_rows
 from cwportal.services.connection import Client, open_client
+from cwportal.services.directory_left_out import LeftOut
 from cwportal.services.directory_rows import Table
 from cwportal.services.gate import ConnectionGate
 
@@ -55,6 +54,7 @@ class Refreshed:
     """What a refresh did. `companies` and `agreements` were read now: all of them if `full`, else those that changed.
 
     `unread`: why small tables could not be read; what they say of companies and agreements is as it was before, or not known.
+    `left_out`: about records that could not be read and are as they were known before, or not known; "" if there are none.
     """
 
     full: bool
@@ -62,6 +62,7 @@ class Refreshed:
     agreements: int
     requests: int
     unread: tuple[str, ...] = ()
+    left_out: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,23 +146,23 @@ def _begin(runtime: Runtime, partner_id: str, tenant: str, *, full: bool) -> _Pa
 def _run(runtime: Runtime, client: Client, work: _Pass, progress: Progress) -> Refreshed:
     try:
         read_to = _clock_there(runtime, work.partner_id) - OVERLAP
-        unread: dict[Table, str] = {}
-        for table, read in _entries(client.read):
+        unread, left_out = dict[Table, str](), LeftOut()
+        for table, read in directory_rows.tables(client.read):
             try:
-                rows = [directory_rows.entry(table, item) for item in read()]
+                rows = [directory_rows.entry(table, item) for item in read(left_out.of(table))]
             except Forbidden as error:
                 unread[table] = str(error)
                 continue
             _stage(runtime, work, DirectoryEntry, rows, table.value, progress)
-        companies = client.read.iterate_companies(work.since)
+        companies = client.read.iterate_companies(work.since, left_out.companies)
         company_count = _stage(
             runtime, work, DirectoryCompany, map(directory_rows.company, companies), "companies", progress
         )
-        agreements = client.read.iterate_agreements(work.since)
+        agreements = client.read.iterate_agreements(work.since, left_out.agreements)
         agreement_count = _stage(
             runtime, work, DirectoryAgreement, map(directory_rows.agreement, agreements), "agreements", progress
         )
-        _publish(runtime, work, read_to, unread)
+        _publish(runtime, work, read_to, unread, left_out)
     except Overtaken:
         raise
     except CWPortalError as error:
@@ -172,7 +173,9 @@ def _run(runtime: Runtime, client: Client, work: _Pass, progress: Progress) -> R
             _failed(runtime, work, _PORTAL_ERROR)
         raise
     requests = client.transport.requests + 1
-    return Refreshed(work.since is None, company_count, agreement_count, requests, tuple(unread.values()))
+    return Refreshed(
+        work.since is None, company_count, agreement_count, requests, tuple(unread.values()), left_out.sentence
+    )
 
 
 def _clock_there(runtime: Runtime, partner_id: str) -> datetime:
@@ -188,16 +191,6 @@ def _clock_there(runtime: Runtime, partner_id: str) -> datetime:
         ca_bundle=config.ca_bundle,
     )
     return runtime.clock() + (ahead or timedelta())
-
-
-def _entries(read: Reader) -> Iterator[tuple[Table, Callable[[], Iterable[NamedItem | BillingCycle | CompanyStatus]]]]:
-    """The small tables. A role that may not see one of them still sees companies and agreements: rights block no more than needed."""
-    yield Table.COMPANY_STATUS, read.company_statuses
-    yield Table.AGREEMENT_TYPE, read.agreement_types
-    yield Table.BILLING_CYCLE, read.billing_cycles
-    yield Table.PRODUCT_TYPE, read.product_types
-    yield Table.PRODUCT_CATEGORY, read.categories
-    yield Table.PRODUCT_SUBCATEGORY, read.subcategories
 
 
 def _stage(
@@ -216,19 +209,32 @@ def _stage(
     return count
 
 
-def _publish(runtime: Runtime, work: _Pass, read_to: datetime, unread: Collection[Table]) -> None:
-    """Make the staged rows count; of tables that could not be read, those that were known before."""
+def _publish(
+    runtime: Runtime, work: _Pass, read_to: datetime | None, unread: Collection[Table], left_out: LeftOut
+) -> None:
+    """Make the staged rows count; of tables and records that could not be read, those that were known before.
+
+    Where that is not all of them, not everything was read, and who is missing need not be gone.
+    """
     now = runtime.clock()
     with runtime.database.write() as session:
         row = _still_ours(session, work)
         if unread and work.current is not None:
             known = (work.owned(DirectoryEntry, work.current), DirectoryEntry.kind.in_(unread))
             session.execute(update(DirectoryEntry).where(*known).values(generation=work.staging))
+        all_known = left_out.keep(
+            session, work.partner_id, work.tenant, work.current, work.staging, full=work.since is None
+        )
         if work.since is None or work.current is None:
-            row.generation, row.full_at = work.staging, work.began
+            row.generation, row.full_at = work.staging, work.began if all_known else row.full_at
         else:
             _merge(session, work, work.current)
-        row.staging, row.read_to, row.refreshed_at, row.failed_at, row.error = None, read_to, now, None, None
+            if row.read_to is None or left_out.companies or left_out.agreements:
+                read_to = (
+                    row.read_to
+                )  # everything was asked for meanwhile; or what could not be read is asked for again
+        row.staging, row.read_to, row.refreshed_at, row.failed_at = None, read_to, now, None
+        row.error = left_out.sentence or None
         keep = row.generation
     if keep != work.current and keep is not None:
         _sweep(runtime, work, keep=(keep,))

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from typing import Any
 
+from cwportal.connectwise.errors import Malformed
+from cwportal.connectwise.reader import Reader
 from cwportal.connectwise.records import Agreement, BillingCycle, Company, CompanyStatus, NamedItem
+
+_Read = Callable[[dict[int, Malformed]], Iterable[NamedItem | BillingCycle | CompanyStatus]]
 
 
 class Table(StrEnum):
@@ -17,6 +22,16 @@ class Table(StrEnum):
     PRODUCT_TYPE = "product_type"
     PRODUCT_CATEGORY = "product_category"
     PRODUCT_SUBCATEGORY = "product_subcategory"
+
+
+def tables(read: Reader) -> Iterator[tuple[Table, _Read]]:
+    """How each is read. A role that may not see one of them still sees companies and agreements: rights block no more than needed."""
+    yield Table.COMPANY_STATUS, read.company_statuses
+    yield Table.AGREEMENT_TYPE, read.agreement_types
+    yield Table.BILLING_CYCLE, read.billing_cycles
+    yield Table.PRODUCT_TYPE, read.product_types
+    yield Table.PRODUCT_CATEGORY, read.categories
+    yield Table.PRODUCT_SUBCATEGORY, read.subcategories
 
 
 def company(record: Company) -> dict[str, Any]:

@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from cwportal.connectwise.reader import Reader
-from cwportal.connectwise.records import Agreement, Company
 from cwportal.errors import BadFile, UsageError
 from cwportal.models import Mapping
 from cwportal.runtime import Runtime
 from cwportal.services import audit, connection
 from cwportal.services.connection import Client, open_client
 from cwportal.services.mapping_file import COLUMNS, NAME_COLUMNS, NEW, Line, lines_of
-
-_Record = TypeVar("_Record", Company, Agreement)
-
-
-@dataclass(frozen=True, slots=True)
-class _Chosen:
-    line: Line
-    company: Company | None
-    agreement: Agreement | None
-
-    @property
-    def mapped(self) -> bool:
-        return self.line.agreement != ""
+from cwportal.services.mapping_places import Chosen, resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +38,7 @@ def import_file(runtime: Runtime, partner_id: str, text: str, *, actor: str) -> 
     problems: list[str] = []
     lines = list(lines_of(text, accounts, problems))
     with open_client(runtime, partner_id, draft=True) as client:
-        chosen = _resolve(client.read, lines, problems)
+        chosen = resolve(client.read, lines, problems)
         _same_agreement_twice(chosen, problems)
         if problems:
             raise BadFile(problems)
@@ -100,89 +85,7 @@ def confirm_per_cycle(runtime: Runtime, partner_id: str, account_id: str, *, act
         audit.record(session, runtime, partner_id, actor, "per_cycle_confirmed", account=account_id)
 
 
-def _resolve(read: Reader, lines: list[Line], problems: list[str]) -> list[_Chosen]:
-    companies = read.companies(sorted({int(line.company) for line in lines if _is_id(line.company)}))
-    by_id = read.agreements(sorted({int(line.agreement) for line in lines if _is_id(line.agreement)}))
-    found_companies: dict[str, list[Company]] = {}
-    found_agreements: dict[int, list[Agreement]] = {}
-    chosen = []
-    for line in lines:
-        if line.company in ("", NEW):
-            chosen.append(_Chosen(line, None, None))
-            continue
-        if line.company not in found_companies:
-            found_companies[line.company] = list(_companies(read, companies, line.company))
-        company = _single(line, "company", found_companies[line.company], problems)
-        if company is None:
-            continue
-        if company.deleted:
-            problems.append(f"line {line.number}, column company: {company.name!r} is in ConnectWise's recycle bin.")
-            continue
-        if line.agreement == NEW:
-            chosen.append(_Chosen(line, company, None))
-            continue
-        if _is_id(line.agreement):
-            hits = [by_id[int(line.agreement)]] if int(line.agreement) in by_id else []
-        else:
-            if company.id not in found_agreements:
-                found_agreements[company.id] = list(read.agreements_of(company.id))
-            wanted = line.agreement.partition(":")[2].strip().casefold() if line.agreement.startswith("name:") else None
-            hits = [item for item in found_agreements[company.id] if item.name.casefold() == wanted]
-        agreement = _single(line, "agreement", hits, problems)
-        if agreement is None:
-            continue
-        problem = _unusable(agreement, company)
-        if problem:
-            problems.append(f"line {line.number}, column agreement: {problem}")
-        else:
-            chosen.append(_Chosen(line, company, agreement))
-    return chosen
-
-
-def _companies(read: Reader, by_id: dict[int, Company], text: str) -> Iterable[Company]:
-    if _is_id(text):
-        return [by_id[int(text)]] if int(text) in by_id else []
-    how, _, value = text.partition(":")
-    value = value.strip()
-    if how == "identifier" and value:
-        return read.find_company(identifier=value)
-    if how == "name" and value:
-        return read.find_company(name=value)
-    return []
-
-
-def _single(line: Line, column: str, hits: list[_Record], problems: list[str]) -> _Record | None:
-    text = line.company if column == "company" else line.agreement
-    if len(hits) == 1:
-        return hits[0]
-    if len(hits) > 1:
-        ids = ", ".join(str(hit.id) for hit in hits[:10])
-        problems.append(
-            f"line {line.number}, column {column}: {text!r} fits {len(hits)} records in ConnectWise ({ids}). Give the id."
-        )
-    elif not _is_id(text) and not text.startswith(("name:", "identifier:")):
-        problems.append(
-            f"line {line.number}, column {column}: {text!r} is not understood; write an id such as 42, name:…, identifier:… (companies) or new."
-        )
-    else:
-        where = " of this company" if column == "agreement" and not _is_id(text) else ""
-        problems.append(
-            f"line {line.number}, column {column}: ConnectWise has no {column}{where} {text!r} that these keys may see."
-        )
-    return None
-
-
-def _unusable(agreement: Agreement, company: Company) -> str | None:
-    if agreement.company_id != company.id:
-        return f"agreement {agreement.id} {agreement.name!r} belongs to another company, not to {company.name!r}."
-    if agreement.cancelled:
-        return f"agreement {agreement.id} {agreement.name!r} is cancelled."
-    if agreement.parent_id is not None:
-        return f"agreement {agreement.id} {agreement.name!r} is a child agreement; choose its parent."
-    return None
-
-
-def _same_agreement_twice(chosen: list[_Chosen], problems: list[str]) -> None:
+def _same_agreement_twice(chosen: list[Chosen], problems: list[str]) -> None:
     seen: dict[int, Line] = {}
     for item in chosen:
         if item.agreement is None:
@@ -195,7 +98,7 @@ def _same_agreement_twice(chosen: list[_Chosen], problems: list[str]) -> None:
             )
 
 
-def _save(runtime: Runtime, partner_id: str, client: Client, chosen: list[_Chosen], actor: str) -> Imported:
+def _save(runtime: Runtime, partner_id: str, client: Client, chosen: list[Chosen], actor: str) -> Imported:
     try:
         with runtime.database.write() as session:
             return _write(session, runtime, partner_id, client.tenant, chosen, actor)
@@ -204,7 +107,7 @@ def _save(runtime: Runtime, partner_id: str, client: Client, chosen: list[_Chose
 
 
 def _write(
-    session: Session, runtime: Runtime, partner_id: str, tenant: str, chosen: list[_Chosen], actor: str
+    session: Session, runtime: Runtime, partner_id: str, tenant: str, chosen: list[Chosen], actor: str
 ) -> Imported:
     connection.hold(session, partner_id, tenant)
     named = {item.line.account_id for item in chosen}
@@ -250,7 +153,7 @@ def _write(
     return result
 
 
-def _asked_before(row: Mapping | None, tenant: str, item: _Chosen) -> bool:
+def _asked_before(row: Mapping | None, tenant: str, item: Chosen) -> bool:
     """Whether the same `new` was asked for before: then what was created for it since stays."""
     if row is None or row.tenant != tenant or item.line.agreement != NEW or not row.new_agreement:
         return False
@@ -259,7 +162,7 @@ def _asked_before(row: Mapping | None, tenant: str, item: _Chosen) -> bool:
     return not row.new_company and row.cw_company_id == item.company.id
 
 
-def _kept_twice(kept: set[str], rows: dict[str, Mapping], chosen: list[_Chosen]) -> None:
+def _kept_twice(kept: set[str], rows: dict[str, Mapping], chosen: list[Chosen]) -> None:
     created = {rows[account_id].cw_agreement_id: account_id for account_id in kept}
     problems = [
         f"line {item.line.number}, column agreement: agreement {item.agreement.id} was created for account {created[item.agreement.id]}."
@@ -270,7 +173,7 @@ def _kept_twice(kept: set[str], rows: dict[str, Mapping], chosen: list[_Chosen])
         raise BadFile(problems)
 
 
-def _taken(session: Session, partner_id: str, tenant: str, chosen: list[_Chosen]) -> None:
+def _taken(session: Session, partner_id: str, tenant: str, chosen: list[Chosen]) -> None:
     wanted = {item.agreement.id: item.line for item in chosen if item.agreement}
     query = select(Mapping).where(Mapping.tenant == tenant, Mapping.cw_agreement_id.is_not(None))
     problems = []
@@ -284,7 +187,3 @@ def _taken(session: Session, partner_id: str, tenant: str, chosen: list[_Chosen]
         )
     if problems:
         raise BadFile(problems)
-
-
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdigit() and 0 < len(text) < 10

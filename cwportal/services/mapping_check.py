@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from cwportal.billing.choosable import agreement_reasons, company_reasons
-from cwportal.connectwise.errors import Forbidden
+from cwportal.connectwise.errors import Forbidden, Malformed
 from cwportal.connectwise.records import Agreement, Company
 from cwportal.errors import NotConnected
 from cwportal.runtime import Runtime
@@ -55,14 +55,17 @@ def against_connectwise(
     with open_client(hurried, where.partner.id, draft=True, patience=_PATIENCE) as client:
         if client.tenant != where.tenant:
             raise NotConnected("The connection was changed to another ConnectWise in the meantime.")
-        companies = client.read.companies(sorted({one.company for one in asked.values() if one.company}))
-        agreements = client.read.agreements(sorted({one.agreement for one in asked.values() if one.agreement}))
-        options = billing_options(client) if agreements else {}
+        numbers = sorted({one.company for one in asked.values() if one.company})
+        companies = client.read.companies(numbers, unread_companies := dict[int, Malformed]())
+        numbers = sorted({one.agreement for one in asked.values() if one.agreement})
+        agreements = client.read.agreements(numbers, unread_agreements := dict[int, Malformed]())
+        options = billing_options(client, {}) if agreements else {}
         inactive = _inactive_statuses(client, companies)
     names.companies.update({key: one.name for key, one in companies.items()})
     names.agreements.update({key: one.name for key, one in agreements.items()})
     for key, choice in asked.items():
-        sentence = _against(where, choice, companies, agreements, options, inactive)
+        error = unread_companies.get(choice.company or 0) or unread_agreements.get(choice.agreement or 0)
+        sentence = str(error) if error else _against(where, choice, companies, agreements, options, inactive)
         if sentence:
             problems[key] = sentence
     return names
@@ -72,7 +75,7 @@ def _inactive_statuses(client: Client, companies: Mapping[int, Company]) -> set[
     if not any(one.status_id for one in companies.values()):
         return set()
     try:
-        return {status.id for status in client.read.company_statuses() if status.inactive}
+        return {status.id for status in client.read.company_statuses({}) if status.inactive}
     except Forbidden:
         return set()
 

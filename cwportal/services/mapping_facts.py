@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from functools import cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, select
+from sqlalchemy import Select, and_, bindparam, select
 from sqlalchemy.orm import Session, aliased
 
 from cwportal.billing.choosable import Unfit, agreement_reasons, company_reasons
@@ -199,7 +201,9 @@ def _cycle(facts: AgreementFacts, choice: Choice) -> tuple[str, str]:
     return "", ""
 
 
-def _rows(session: Session, where: Place) -> dict[str, _Row]:
+@cache
+def _query() -> Select[*tuple[Any, ...]]:
+    """Columns and no objects: this is read for every page, for every account. Put together once; `partner` is to be given."""
     m, d, a, c = MappingRow, Directory, DirectoryAgreement, DirectoryCompany
     cycle, status = aliased(DirectoryEntry), aliased(DirectoryEntry)
     at = and_(d.partner_id == m.partner_id, d.tenant == m.tenant)
@@ -207,8 +211,7 @@ def _rows(session: Session, where: Place) -> dict[str, _Row]:
     def same(table: type[DirectoryAgreement] | type[DirectoryCompany] | type[DirectoryEntry]) -> list[object]:
         return [table.partner_id == m.partner_id, table.tenant == m.tenant, table.generation == d.generation]
 
-    # Columns and no objects: this is read for every page, for every account.
-    query = (
+    return (
         select(
             m.account_id,
             m.tenant,
@@ -244,10 +247,13 @@ def _rows(session: Session, where: Place) -> dict[str, _Row]:
         .outerjoin(cycle, and_(*same(cycle), cycle.kind == Table.BILLING_CYCLE, cycle.cw_id == a.cw_cycle_id))  # type: ignore[arg-type]
         .outerjoin(c, and_(*same(c), c.cw_company_id == m.cw_company_id))  # type: ignore[arg-type]
         .outerjoin(status, and_(*same(status), status.kind == Table.COMPANY_STATUS, status.cw_id == c.cw_status_id))  # type: ignore[arg-type]
-        .where(m.partner_id == where.partner.id)
+        .where(m.partner_id == bindparam("partner"))
     )
+
+
+def _rows(session: Session, where: Place) -> dict[str, _Row]:
     found = {}
-    for values in session.execute(query):
+    for values in session.execute(_query(), {"partner": where.partner.id}):
         (
             account_id,
             tenant,

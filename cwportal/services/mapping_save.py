@@ -47,7 +47,7 @@ class Question:
 class Result:
     """What a save did. `questions`: nothing was saved, these are asked first, and `answer` confirms them all.
 
-    `unreachable`: nothing was saved, and why.
+    `unreachable`: nothing was saved, and why; `cause`: the error that says so, where there is one.
     """
 
     saved: int = 0
@@ -55,6 +55,7 @@ class Result:
     questions: tuple[Question, ...] = ()
     answer: str = ""
     unreachable: str = ""
+    cause: CWPortalError | None = None
 
 
 def questions(runtime: Runtime, where: Place, actor: str) -> Result:
@@ -79,7 +80,7 @@ def save(runtime: Runtime, where: Place, actor: str, *, answer: str = "") -> Res
     try:
         names = mapping_check.against_connectwise(runtime, where, everything, wanted, problems)
     except CWPortalError as error:
-        return Result(kept=len(wanted), unreachable=str(error))
+        return Result(kept=len(wanted), unreachable=str(error), cause=error)
     for attempt in (1, 2):
         try:
             with runtime.database.write() as session:

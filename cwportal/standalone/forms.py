@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask_wtf import FlaskForm  # type: ignore[import-untyped]
 from wtforms import PasswordField, StringField  # type: ignore[import-untyped]
 from wtforms.validators import (  # type: ignore[import-untyped]
@@ -34,6 +36,12 @@ class Press(FlaskForm):  # type: ignore[misc]  # flask_wtf has no types
     class Meta(FlaskForm.Meta):  # type: ignore[misc]
         csrf = True
         csrf_time_limit = _TOKEN
+
+    def __getattr__(self, name: str) -> Any:
+        """The token's field as templates call it, where its name is another one (WTF_CSRF_FIELD_NAME)."""
+        if name != "csrf_token":
+            raise AttributeError(f"{type(self).__name__} has no {name}")
+        return self._fields[self.meta.csrf_field_name]
 
 
 class SignIn(Press):

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from cwportal.plugin import unready_page, with_headers
@@ -42,7 +43,9 @@ def register(portal: Blueprint, engine: Engine) -> None:
     """For the portal's pages, and for addresses at which nobody has a page."""
     for code in _REFUSALS:
         portal.register_error_handler(code, _refused)
-    portal.register_error_handler(DBAPIError, unready_page("portal/unready.html", lambda: migrate.is_current(engine)))
+    unready = unready_page("portal/unready.html", lambda: migrate.is_current(engine))
+    for failure in (DBAPIError, PoolTimeout):
+        portal.register_error_handler(failure, unready)
     portal.register_error_handler(500, _failed)
     for code in (404, 405):  # also where no blueprint is asked
         portal.app_errorhandler(code)(_nowhere)

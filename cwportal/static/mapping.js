@@ -2,7 +2,8 @@
 "use strict";
 (() => {
   const form = document.querySelector("form[data-cw-mapping]");
-  if (!form || !form.querySelector("[name=csrf_token]")) {
+  const token = form && form.elements.namedItem(form.dataset.cwToken);
+  if (!token) {
     return;
   }
   const address = form.dataset.cwMapping;
@@ -238,7 +239,7 @@
   if (fresh && "cwReading" in fresh.dataset) {
     setTimeout(look, 2000);
   } else if (fresh && "cwStale" in fresh.dataset) {
-    const body = new URLSearchParams({ csrf_token: form.elements.csrf_token.value, do: "fresh" });
+    const body = new URLSearchParams({ [token.name]: token.value, do: "fresh" });
     fetch(form.action, { method: "POST", headers, body, redirect: "error" }).catch(() => {});
   }
 })();

@@ -65,10 +65,8 @@ def first_page_only(patch: pytest.MonkeyPatch, campaign: Campaign) -> None:
     campaign.world.control("variant", {"page_limit": 2})
     whole = Pages.pages
 
-    def first(
-        self: Pages, path: str, condition: str = "", extra: Mapping[str, str] | None = None
-    ) -> Iterator[list[object]]:
-        for page in whole(self, path, condition, extra):
+    def first(self: Pages, *asked: Any, **named: Any) -> Iterator[list[object]]:
+        for page in whole(self, *asked, **named):
             yield page
             return
 
@@ -79,7 +77,7 @@ def order_relied_upon(patch: pytest.MonkeyPatch, campaign: Campaign) -> None:
     campaign.world.control("variant", {"page_limit": 2, "shuffle": True})
 
     def numbered(
-        self: Pages, path: str, condition: str = "", extra: Mapping[str, str] | None = None
+        self: Pages, path: str, condition: str = "", extra: Mapping[str, str] | None = None, *_: Any
     ) -> Iterator[list[object]]:
         for number in range(1, 1000):
             asked = {

@@ -298,3 +298,42 @@ def test_an_export_that_loses_its_connectwise_says_so(mapped: tuple[Instance, in
     assert result.code == 1
     assert result.out.startswith("Run 1: Error. Nothing was written.\nError: ")
     assert cli("plan", "--partner", PARTNER).code == 1
+
+
+# --- a database that cannot be used -------------------------------------------------------------------------------------
+@pytest.mark.parametrize("words", [("runs", "--partner", PARTNER), ("init",), ("worker", "--burst")])
+def test_a_database_that_is_away(loaded: Instance, words: tuple[str, ...]) -> None:
+    with socket.socket() as listener:  # bound and not listening: connections are refused
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        loaded.set(CWPORTAL_DATABASE_URL=f"postgresql+psycopg://someone:secret@127.0.0.1:{port}/portal")
+        result = loaded(*words)
+    assert result.code == 1
+    assert f"The database portal at 127.0.0.1:{port} cannot be used" in result.error
+    assert "Check that it runs" in result.error
+    assert "secret" not in result.err
+
+
+@pytest.mark.parametrize(
+    "words", [("settings", "--partner", PARTNER, "--export", "daily"), ("load", "portal"), ("doctor",)]
+)
+def test_a_database_that_may_not_be_written(loaded: Instance, words: tuple[str, ...]) -> None:
+    file = loaded.folder / "instance" / "cwportal.sqlite"
+    with closing(sqlite3.connect(file)) as database:
+        database.execute(
+            "PRAGMA journal_mode = DELETE"
+        )  # as SQLite sees it where neither it nor its folder may be written
+    loaded.set(CWPORTAL_DATABASE_URL=f"sqlite:///file:{file}?mode=ro&uri=true")
+    result = loaded(*words)
+    told = result.out if words == ("doctor",) else result.error
+    assert result.code == (1 if words == ("doctor",) else 2)
+    assert "cannot be used by the user who runs this (attempt to write a readonly database). " in told
+    assert "Make the file, and the folder it is in, writable" in told
+
+
+def test_a_file_that_is_no_database(loaded: Instance) -> None:
+    file = loaded.folder / "instance" / "cwportal.sqlite"
+    file.write_bytes(b"something else " * 1000)
+    result = loaded("runs", "--partner", PARTNER)
+    assert result.code == 1
+    assert f"The database {file} cannot be used (file is not a database). Look at the disk" in result.error

@@ -81,6 +81,7 @@ def test_the_smallest_portal_of_the_page(tmp_path: Path, sandbox_site: Sandbox) 
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert [row[0] for row in host.lines()] == [5, 12]
+    assert "All of it: flask cwportal log 1" in done.stdout
     assert stat.S_IMODE((tmp_path / "instance").stat().st_mode) == 0o700
     assert stat.S_IMODE((tmp_path / "instance" / "cwportal.sqlite").stat().st_mode) == 0o600
 

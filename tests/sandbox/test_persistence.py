@@ -10,7 +10,7 @@ import pytest
 
 from cwportal.sandbox import Sandbox
 from cwportal.sandbox.inspect import state
-from cwportal.sandbox.jsonio import dumps
+from cwportal.sandbox.jsonio import dumps, loads
 
 from .conftest import SEED
 from .support import Api
@@ -53,6 +53,27 @@ def test_saved_while_running(tmp_path: Path) -> None:
             assert time.monotonic() < deadline, "the state was not saved"
             time.sleep(0.05)
     assert [file.name for file in tmp_path.iterdir()] == ["state.json"]
+
+
+def test_what_was_answered_is_saved(tmp_path: Path) -> None:
+    """A simulator that is killed has lost nothing that its client knows of: the portal would look for it in vain."""
+    path = tmp_path / "state.json"
+    with Sandbox(state_path=path) as sandbox:
+        sandbox.seed(SEED)
+        api = Api(sandbox)
+
+        def there() -> list[object]:
+            (saved,) = loads(path.read_text())["tenants"]
+            return [row[1].get("quantity") for row in saved["tables"]["addition"]["rows"] if row[0] == made["id"]]
+
+        made = api.post("finance/agreements/1/additions", {"product": {"id": 1}, "billCustomer": "Billable"})
+        assert len(there()) == 1
+        for quantity in (5, 7):
+            api.patch(f"finance/agreements/1/additions/{made['id']}", quantity=quantity)
+            assert there() == [quantity]
+        api.delete(f"finance/agreements/1/additions/{made['id']}")
+        assert there() == []
+        api.close()
 
 
 def test_a_sandbox_that_never_started_leaves_no_threads(tmp_path: Path) -> None:

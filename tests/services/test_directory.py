@@ -272,7 +272,7 @@ def test_a_refresh_that_was_killed_leaves_nothing_behind(world: World, monkeypat
     class Killed(BaseException):
         pass
 
-    def dies(self: Reader, since: datetime | None = None) -> Iterator[Any]:
+    def dies(self: Reader, since: datetime | None = None, *_: object) -> Iterator[Any]:
         raise Killed
 
     with monkeypatch.context() as patched:
@@ -291,7 +291,7 @@ def test_of_two_refreshes_the_later_goes_on(world: World, monkeypatch: pytest.Mo
     real = Reader.iterate_companies
     inner: list[directory.Refreshed] = []
 
-    def while_reading(self: Reader, since: datetime | None = None) -> Iterator[Company]:
+    def while_reading(self: Reader, since: datetime | None = None, *_: object) -> Iterator[Company]:
         monkeypatch.setattr(Reader, "iterate_companies", real)
         inner.append(refresh(world))
         return real(self, since)
@@ -312,7 +312,7 @@ def test_a_release_that_cannot_be_asked_for_changes_is_read_in_full(
     refresh(world)
     real = Reader.iterate_companies
 
-    def refuses(self: Reader, since: datetime | None = None) -> Iterator[Company]:
+    def refuses(self: Reader, since: datetime | None = None, *_: object) -> Iterator[Company]:
         if since is not None:
             raise errors.Invalid("The field lastUpdated is not a member of Company.")
         return real(self)
@@ -402,7 +402,7 @@ def test_twenty_thousand_companies_in_twenty_requests(world: World) -> None:
 
 def test_memory_does_not_grow_with_the_directory(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def peak(count: int) -> int:
-        def many(self: Reader, since: datetime | None = None) -> Iterator[Company]:
+        def many(self: Reader, since: datetime | None = None, *_: object) -> Iterator[Company]:
             for number in range(1, count + 1):
                 yield Company(number, f"C{number}", f"Company number {number}", False, 1, "Active", None)
 

@@ -96,7 +96,7 @@ def test_what_is_created_while_others_read_is_not_told_to_be_gone(
 ) -> None:
     real = Reader.iterate_agreements
 
-    def while_reading(self: Reader, since: datetime | None = None) -> Iterator[Any]:
+    def while_reading(self: Reader, since: datetime | None = None, *_: object) -> Iterator[Any]:
         before = list(real(self, since))
         world.map({"a": world.agreement("New")})
         return iter(before)
@@ -126,7 +126,7 @@ def test_what_is_gone_is_told_after_everything_was_read(world: World) -> None:
 def test_an_error_of_the_portal_itself_is_told_and_nothing_is_left_reading(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(self: Reader, since: datetime | None = None) -> Iterator[Any]:
+    def broken(self: Reader, since: datetime | None = None, *_: object) -> Iterator[Any]:
         raise KeyError("x")
 
     world.agreement("A")

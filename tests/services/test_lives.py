@@ -13,7 +13,8 @@ from cwportal.errors import RunUnderWay
 from cwportal.models import Run, RunChange
 from cwportal.runtime import Runtime
 from cwportal.services import connection, runs
-from cwportal.services.lease import Lease
+from cwportal.services.apply.journal import Journal
+from cwportal.services.lease import Lease, LeaseLost
 from cwportal.services.silent import Watch
 from cwportal.vocabulary import Action, Kind, Outcome, Trigger
 from tests.support.portal import PARTNER
@@ -69,6 +70,23 @@ def test_without_any_worker_the_next_export_takes_it_up_though_the_clock_was_set
         begun(world)
     world.clock.advance(world.config.lease)
     assert begun(world).run_id == lease.run_id
+
+
+def test_a_write_that_waited_is_not_sent_after_another_process_began_though_the_clock_was_set_back(
+    world: World,
+) -> None:
+    """Else the other one, which has looked and found nothing, writes the line a second time."""
+    lease = begun(world)
+    wrote(world, lease, Kind.ADDITION, outcome=Outcome.STARTED, attempted_at=world.clock())
+    with world.database.read() as session:
+        change_id = session.scalars(select(RunChange.id)).one()
+    check = Journal(world.runtime, lease).last_check(change_id, world.clock())
+    check()
+    world.clock.advance(-HOUR)
+    assert runs.without_worker(world.runtime) == []
+    next_life(world, lease.run_id)
+    with pytest.raises(LeaseLost):
+        check()
 
 
 def test_a_living_run_stays_its_own_though_the_clock_was_set_back(world: World) -> None:

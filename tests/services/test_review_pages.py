@@ -108,7 +108,7 @@ def test_a_file_is_not_imported_into_a_connectwise_that_was_left_meanwhile(
     world: World, monkeypatch: pytest.MonkeyPatch, deed: Callable[[World], None]
 ) -> None:
     agreement = world.agreement("North")
-    _in_between(monkeypatch, mapping, "_resolve", lambda: deed(world))
+    _in_between(monkeypatch, mapping, "resolve", lambda: deed(world))
     with pytest.raises(NotConnected):
         world.map({"a": agreement})
     assert _rows(world) == {}

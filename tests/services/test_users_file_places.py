@@ -143,6 +143,19 @@ def test_no_list_goes_to_an_agreement_that_became_somebody_elses_meanwhile(
         assert [len(files(world, number)) for number in (agreement, other)] == [0, 1]
 
 
+def test_a_lost_list_whose_names_were_read_in_another_character_set_is_found(world: World, agreement: int) -> None:
+    """Else each lost answer would leave one more list of people's names on the agreement for ever."""
+    world.runtime = replace(world.runtime, config=replace(world.config, brand="Cloud°Süd"))
+    world.faults({"kind": "close_after", "match": {"method": "POST", "path": "system/documents$"}})
+    world.export()
+    world.faults()
+    (sent,) = files(world, agreement)
+    names = {name: sent[name].encode().decode("latin-1") for name in ("title", "fileName")}
+    world.control("edit", {"kind": "document", "id": sent["id"], "set": names})
+    assert world.export()["status"] in ("succeeded", "unchanged")
+    assert [one["id"] for one in files(world, agreement)] == [sent["id"]]
+
+
 def test_half_a_character_in_a_name_stops_nothing(world: World, agreement: int) -> None:
     world.source.customers["a"] = replace(world.source.customers["a"], name="Half\ud800")
     assert world.export()["status"] == "succeeded"

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 import pytest
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Engine, QueuePool, event, text
 from sqlalchemy.exc import OperationalError
 
 from cwportal.app import create_app
@@ -98,6 +98,22 @@ def test_a_password_of_a_host_is_not_given_back_either(portal: Portal, name: str
         answer = client.post("/pricing/retail", data=sent)
     assert answer.status_code == 503
     assert ("secret word" in answer.text) is again
+
+
+def test_no_connection_is_free(portal: Portal) -> None:
+    """Neither to look at a page nor to change something: it is said, as where the database is busy."""
+    client, sent = portal.client("billing"), {"csrf_token": "", **PRICE}
+    sent["csrf_token"] = token(client)
+    pool = portal.own.engine.pool
+    assert isinstance(pool, QueuePool)
+    pool._timeout = 0
+    taken = [portal.own.engine.connect() for _ in range(15)]
+    looked, pressed = client.get("/pricing/retail"), client.post("/pricing/retail", data=sent)
+    assert (looked.status_code, "The portal is busy" in words(looked)) == (503, True)
+    assert (pressed.status_code, "what you typed is kept on this page" in words(pressed)) == (503, True)
+    for connection in taken:
+        connection.close()
+    assert client.post("/pricing/retail", data=sent).status_code == 303
 
 
 def test_an_import_says_so(portal: Portal) -> None:

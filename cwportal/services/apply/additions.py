@@ -17,7 +17,7 @@ from cwportal.billing import lookup
 from cwportal.billing.money import is_billed, price_of
 from cwportal.billing.order import may_apply
 from cwportal.billing.values import AccountPlan, Change, GroupKey, Row
-from cwportal.connectwise.errors import ConnectWiseError, Forbidden, Malformed
+from cwportal.connectwise.errors import ConnectWiseError, Forbidden, Malformed, OtherRecord
 from cwportal.models import LedgerAddition
 from cwportal.runtime import Runtime
 from cwportal.services import ledger
@@ -200,7 +200,8 @@ def _write(work: Work, account: _Account, change: Change, fields: dict[str, Any]
 
 def _failed(work: Work, account: _Account, stored: Stored, error: ConnectWiseError) -> None:
     change, outcome = stored.change, work.outcome(error)
-    account.done = Done(stored.id, outcome, error.sentence)
+    made = error.record_id if isinstance(error, OtherRecord) and error.record_id not in account.rows else None
+    account.done = Done(stored.id, outcome, error.sentence, addition_id=made)
     raises = change.price_delta is None or change.price_delta > 0
     if outcome is Outcome.UNKNOWN and raises:
         account.bill += change.price_delta or Decimal(0)

@@ -8,33 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Protocol
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from cwportal.billing.values import Unconfirmed
-from cwportal.connectwise import rights, roles
-from cwportal.connectwise.errors import Forbidden
+from cwportal.connectwise import roles
+from cwportal.connectwise.errors import Forbidden, Incomplete
 from cwportal.connectwise.reader import same_text
 from cwportal.connectwise.records import Agreement, NamedItem
 from cwportal.models import Mapping as MappingRow
 from cwportal.models import RunAccount, RunChange
 from cwportal.runtime import Runtime
 from cwportal.services import audit, ledger
+from cwportal.services.apply.lost import Close, Lost, companies_of_others, hidden, in_doubt
 from cwportal.services.apply.present import waits_for_agreement, waits_for_company
 from cwportal.services.connection import Client
 from cwportal.services.planning.creation import mapped_agreements
 from cwportal.vocabulary import Kind, Outcome
 
 KINDS = frozenset({Kind.COMPANY, Kind.CONTACT, Kind.AGREEMENT, Kind.PRODUCT_TABLE})
-_FOUND = "Checked in ConnectWise: it was written."
-
-
-class Close(Protocol):
-    """Sets the outcome of an open intent; False if another process has done so."""
-
-    def __call__(self, session: Session, change: RunChange, outcome: Outcome, why: str, **columns: Any) -> bool: ...
 
 
 def keep_company(
@@ -116,42 +109,16 @@ def _waits_for_agreement(session: Session, owner: ledger.Owner, account_id: str,
 
 def settle(runtime: Runtime, client: Client, change: RunChange, close: Close) -> Unconfirmed | None:
     """Look a lost creation up by what was sent. None when it is settled; else why a person must look. Reads only."""
-    return _SETTLE[Kind(change.kind)](_Lost(runtime, client, change, close))
+    lost = Lost(runtime, client, change, close)
+    try:
+        return _SETTLE[Kind(change.kind)](lost)
+    except Incomplete as error:
+        return in_doubt(lost, error)
 
 
-class _Lost:
-    """One creation without an answer."""
-
-    def __init__(self, runtime: Runtime, client: Client, change: RunChange, close: Close) -> None:
-        self.runtime = runtime
-        self.client = client
-        self.change = change
-        self.sent = dict(change.sent or {})
-        self.owner = ledger.Owner(change.partner_id, change.tenant)
-        self.by = f"run {change.run_id}"
-        self._close = close
-
-    @property
-    def company_id(self) -> int:
-        return int(self.sent["company"]["id"])
-
-    def found(self, keep: Callable[[Session], object] | None = None) -> None:
-        with self.runtime.database.durable() as session:
-            if self._close(session, self.change, Outcome.APPLIED, _FOUND) and keep is not None:
-                keep(session)
-
-    def free(self, why: str) -> None:
-        with self.runtime.database.durable() as session:
-            self._close(session, self.change, Outcome.FAILED, why)
-
-    def mapping(self) -> MappingRow | None:
-        with self.runtime.database.read() as session:
-            return session.get(MappingRow, (self.change.partner_id, self.change.account_id))
-
-
-def _company(lost: _Lost) -> Unconfirmed | None:
+def _company(lost: Lost) -> Unconfirmed | None:
     identifier, name = str(lost.sent["identifier"]), str(lost.sent["name"])
-    others = _companies_of_others(lost)
+    others = companies_of_others(lost)
     hits = [
         company
         for company in sorted(
@@ -182,36 +149,13 @@ def _company(lost: _Lost) -> Unconfirmed | None:
             f"{hits[0].name!r} (id {hits[0].id}) with its identifier {identifier}. Map account {lost.change.account_id} to that company "
             "if it is the same customer, else to another one."
         )
-    hidden = _hidden(lost, f"company {name!r}", roles.COMPANIES)
-    if hidden is None:
+    why = hidden(lost, f"company {name!r}", roles.COMPANIES)
+    if why is None:
         lost.free("Checked in ConnectWise: the company was not created.")
-    return hidden
+    return why
 
 
-def _companies_of_others(lost: _Lost) -> frozenset[int]:
-    """Companies that other accounts are billed at: one of another name cannot be what was sent for this account."""
-    query = select(MappingRow.cw_company_id).where(
-        MappingRow.tenant == lost.owner.tenant,
-        MappingRow.cw_company_id.is_not(None),
-        (MappingRow.partner_id != lost.owner.partner_id) | (MappingRow.account_id != lost.change.account_id),
-    )
-    with lost.runtime.database.read() as session:
-        return frozenset(number for number in session.scalars(query) if number is not None)
-
-
-def _hidden(lost: _Lost, what: str, area: rights.Area) -> Unconfirmed | None:
-    """Why a list without it proves nothing: at level My it may hide what the API member created just as well. None where it does not."""
-    for row in rights.check_rights(lost.client.read):
-        need = row.need
-        if (need.module, need.function) == area and need.level == "inquire" and row.is_own_only:
-            return Unconfirmed(
-                f"A new {what} was sent in run {lost.change.run_id} and not confirmed. ConnectWise shows none, but the API member's role has "
-                f"{need.module} > {need.function} > Inquire at level My, which may hide it. Set it to All, then start the export again."
-            )
-    return None
-
-
-def _contact(lost: _Lost) -> Unconfirmed | None:
+def _contact(lost: Lost) -> Unconfirmed | None:
     try:
         hits = lost.client.read.find_contacts(
             lost.company_id, str(lost.sent["firstName"]), str(lost.sent.get("lastName", ""))
@@ -230,7 +174,7 @@ def _contact(lost: _Lost) -> Unconfirmed | None:
     return None
 
 
-def _agreement(lost: _Lost) -> Unconfirmed | None:
+def _agreement(lost: Lost) -> Unconfirmed | None:
     """Looked up among all agreements of the company, since a rule in ConnectWise may have given it another name."""
     known = set(lost.change.known_ids or ()) | mapped_agreements(lost.runtime, lost.change.tenant)
     name, kind = str(lost.sent["name"]), dict(lost.sent.get("type") or {}).get("id")
@@ -249,13 +193,13 @@ def _agreement(lost: _Lost) -> Unconfirmed | None:
             f"A new agreement {name!r} was sent in run {lost.change.run_id} and not confirmed. ConnectWise now has on that company "
             f"{shown}, which nobody uses yet. Map account {lost.change.account_id} to the right one, or to another agreement."
         )
-    hidden = _hidden(lost, f"agreement {name!r}", roles.AGREEMENTS)
-    if hidden is None:
+    why = hidden(lost, f"agreement {name!r}", roles.AGREEMENTS)
+    if why is None:
         lost.free("Checked in ConnectWise: the agreement was not created.")
-    return hidden
+    return why
 
 
-def _keep_found(lost: _Lost, ours: Agreement, session: Session) -> None:
+def _keep_found(lost: Lost, ours: Agreement, session: Session) -> None:
     keep_agreement(
         session,
         lost.runtime,
@@ -269,7 +213,7 @@ def _keep_found(lost: _Lost, ours: Agreement, session: Session) -> None:
     session.execute(update(RunChange).where(RunChange.id == lost.change.id).values(cw_agreement_id=ours.id))
 
 
-def _product_table(lost: _Lost) -> Unconfirmed | None:
+def _product_table(lost: Lost) -> Unconfirmed | None:
     read = lost.client.read
     tables: Mapping[str, Callable[[], list[NamedItem]]] = {
         "type": read.product_types,
@@ -284,7 +228,7 @@ def _product_table(lost: _Lost) -> Unconfirmed | None:
     return None
 
 
-_SETTLE: Mapping[Kind, Callable[[_Lost], Unconfirmed | None]] = {
+_SETTLE: Mapping[Kind, Callable[[Lost], Unconfirmed | None]] = {
     Kind.COMPANY: _company,
     Kind.CONTACT: _contact,
     Kind.AGREEMENT: _agreement,

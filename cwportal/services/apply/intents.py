@@ -176,7 +176,11 @@ class _LookUps:
             )
             answered = _answered(session, change)
         found = lookup.find_created(
-            rows, sent, product_id=change.cw_product_id or 0, known=frozenset(change.known_ids or ()) | taken
+            rows,
+            sent,
+            product_id=change.cw_product_id or 0,
+            known=frozenset(change.known_ids or ()) | taken,
+            answered=change.cw_addition_id,
         )
         if found.ours is not None:
             self._ours(change, found.ours)
@@ -189,7 +193,8 @@ class _LookUps:
         if undecided:
             return Unconfirmed(
                 f"A new line of {change.part_number} was sent in run {change.run_id} and not confirmed. ConnectWise now has "
-                f"{'a line' if len(undecided) == 1 else 'lines'} {', '.join(map(str, undecided))} of that product with other values. "
+                f"{'a line' if len(undecided) == 1 else 'lines'} {', '.join(map(str, undecided))} of that product with other values"
+                f"{', or of another product' if change.cw_addition_id in undecided else ''}. "
                 "Look at it in ConnectWise, then use it, end it at a date, or leave it as it is.",
                 change.part_number,
                 tuple(undecided),
@@ -210,8 +215,8 @@ class _LookUps:
         sent = ledger.decoded(change.sent)
         if change.action == Action.CREATE:
             hits = self._client.read.products_by_identifier([change.part_number])[change.part_number]
-            if not hits:
-                self._client.read.missing_products([change.part_number])
+            if not hits and not self._client.read.missing_products([change.part_number]):  # there, says the second list
+                hits = self._client.read.products_by_identifier([change.part_number])[change.part_number]
             if len(hits) != 1:
                 self._free(change, f"Checked in ConnectWise: it has {len(hits)} products {change.part_number!r}.")
                 return None

@@ -5,6 +5,7 @@ The outcome of one change and the intent of the next are committed together: hal
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -113,14 +114,15 @@ class Journal:
         """To be called right before each request of a write: an intent that waited (429, a paused process) must still hold.
 
         The check raises LeaseLost, Cancelled or OutOfTime, and ConnectWiseError (not sent) if the intent was looked up meanwhile; else
-        the intent is as of now, since the time after which it may be looked up counts from its last request.
+        the intent is as of now, since the time after which it may be looked up counts from its last request. A clock that was set back
+        makes nothing fresh: others count from the instant it was set to.
         """
-        noted = started
+        noted, looked = started, time.monotonic()
 
         def check() -> None:
-            nonlocal noted
+            nonlocal noted, looked
             now = self._runtime.clock()
-            if (now - noted).total_seconds() <= _FRESH:
+            if 0 <= (now - noted).total_seconds() <= _FRESH and time.monotonic() - looked <= _FRESH:
                 return
 
             def part(session: Session) -> None:
@@ -132,7 +134,7 @@ class Journal:
                     )
 
             self._group.commit(part)
-            noted = now
+            noted, looked = now, time.monotonic()
 
         return check
 
@@ -172,7 +174,9 @@ class Journal:
         if done.product_id is not None:
             values["cw_product_id"] = done.product_id
         # An answer after all: what was looked up too early and given up is ours.
-        answered = done.outcome is Outcome.APPLIED or done.addition_id is not None
+        answered = done.outcome is not Outcome.UNKNOWN and (
+            done.outcome is Outcome.APPLIED or done.addition_id is not None
+        )
         still_open = _OPEN_OR_GIVEN_UP if answered else _STILL_OPEN
         if _set(session, still_open, done.change_id, values) and done.ledger is not None:
             done.ledger(session)

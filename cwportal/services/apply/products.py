@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
+from itertools import islice
 from typing import cast
 
 from sqlalchemy import Table, bindparam, select
@@ -15,7 +16,7 @@ from sqlalchemy.orm import Session
 from cwportal.billing.lookup import same_amount
 from cwportal.billing.scale import canonical, to_scale
 from cwportal.billing.values import Change
-from cwportal.connectwise.errors import ConnectWiseError, Forbidden
+from cwportal.connectwise.errors import ConnectWiseError, Forbidden, Incomplete
 from cwportal.connectwise.records import Product
 from cwportal.models import LedgerCatalogProduct
 from cwportal.runtime import Runtime
@@ -27,6 +28,9 @@ from cwportal.services.apply.store import Stored
 from cwportal.services.apply.work import Work
 from cwportal.services.planning.stream import threads
 from cwportal.vocabulary import Action, Outcome
+
+_NAMED = 3
+"""Products told in a sentence."""
 
 
 def apply_products(work: Work, changes: list[Stored]) -> None:
@@ -61,6 +65,8 @@ def _still_missing(work: Work, creations: list[Stored]) -> list[Stored]:
         missing = work.client.read.missing_products(stored.change.part_number for stored in creations)
     except ConnectWiseError as error:
         why = f"It could not be made sure that ConnectWise has no such product yet. {error.sentence}"
+        if isinstance(error, Incomplete) and (named := _unshown(work, creations)):
+            why += f" It is about {', '.join(named)}: or look for it there and give it another Product ID, or change the SKU."
         _none_created(work, creations, why, error)
         return []
     there = [stored for stored in creations if stored.change.part_number not in missing]
@@ -72,6 +78,26 @@ def _still_missing(work: Work, creations: list[Stored]) -> list[Stored]:
             "its product came to ConnectWise meanwhile, and the next export uses it"
         )
     return [stored for stored in creations if stored not in there]
+
+
+def _unshown(work: Work, creations: list[Stored]) -> list[str]:
+    """Part numbers that are counted and not shown, three at most; none where list and count agree by now."""
+
+    def those(several: list[Stored]) -> Iterator[str]:
+        parts = [stored.change.part_number for stored in several]
+        try:
+            work.client.read.missing_products(parts)
+        except Incomplete:
+            if len(parts) == 1:
+                yield parts[0]
+            else:
+                yield from those(several[: len(parts) // 2])
+                yield from those(several[len(parts) // 2 :])
+
+    found: list[str] = []
+    with suppress(ConnectWiseError):
+        found.extend(islice(those(creations), _NAMED))
+    return found
 
 
 def _none_created(work: Work, creations: list[Stored], why: str, cause: BaseException | None) -> None:

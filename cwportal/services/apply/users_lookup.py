@@ -7,11 +7,11 @@ from typing import Any
 
 from sqlalchemy import select
 
-from cwportal.connectwise.reader import same_text
+from cwportal.connectwise.reader import same_letters
 from cwportal.connectwise.records import Document
 from cwportal.models import LedgerDocument, RunChange
 from cwportal.runtime import Runtime
-from cwportal.services.apply.created import Close
+from cwportal.services.apply.lost import Close
 from cwportal.services.apply.users_ledger import put
 from cwportal.services.connection import Client
 from cwportal.services.ledger import Owner
@@ -50,5 +50,5 @@ def _is_it(document: Document, sent: Mapping[str, Any]) -> bool:
 
     Whether ConnectWise tells sizes in bytes is nowhere promised, so a size alone never speaks against two equal names.
     """
-    named = [same_text(document.file_name, sent["fileName"]), same_text(document.title, sent["title"])]
+    named = [same_letters(document.file_name, sent["fileName"]), same_letters(document.title, sent["title"])]
     return all(named) or (any(named) and document.size in (None, sent["size"]))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
-from cwportal.connectwise.errors import ConnectWiseError
+from cwportal.connectwise.errors import ConnectWiseError, Incomplete
 from cwportal.connectwise.writer import Writer
 from cwportal.runtime import Runtime
 from cwportal.services.apply.journal import Done, Journal
@@ -61,7 +61,8 @@ class Work:
     def failed(self, error: ConnectWiseError) -> None:
         """Note an error; the run stops if it would meet every further write, or after several without an answer."""
         with self._lock:
-            if error.certainty == "unknown":
+            # A list that does not agree with its count is an answer, and what others are answered may be well.
+            if error.certainty == "unknown" and not isinstance(error, Incomplete):
                 self._unanswered += 1
             if isinstance(error, STOPPING) or self._unanswered >= IN_A_ROW:
                 self.stopped = self.stopped or error

@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from cwportal.billing.values import Row
 from cwportal.config import READ_FRESH
-from cwportal.connectwise.errors import ConnectWiseError, Malformed
+from cwportal.connectwise.errors import ConnectWiseError, Incomplete, Malformed
 from cwportal.models import Mapping
 from cwportal.runtime import Runtime
 from cwportal.services.connection import Client
@@ -62,7 +62,7 @@ class ReadAhead:
     """Reads in the order of `agreement_ids` from the beginning of the block to its end, as long as not too much waits to be planned.
 
     What was read is given out once, and only while it is fresh; everything else is read when it is asked for. After an error nothing more is
-    read ahead, unless it is about one record; who asks for that agreement soon hears of it, and later it is tried once more: an outage may be
+    read ahead, unless it is about one list; who asks for that agreement soon hears of it, and later it is tried once more: an outage may be
     over long before anybody asks.
     """
 
@@ -127,7 +127,7 @@ class ReadAhead:
             found = read_additions(self._runtime, self._client, agreement_id)
         except BaseException as error:
             with self._lock:
-                if isinstance(error, Malformed):  # one line that cannot be read: those of other agreements may be well
+                if isinstance(error, Malformed | Incomplete):  # about this list: those of other agreements may be well
                     self._reading -= 1
                     self._fill()
                 else:

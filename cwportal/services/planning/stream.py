@@ -31,6 +31,9 @@ STOPPING = (
 )
 """Errors that will meet every further request just the same: the run stops."""
 
+_OF_ONE_LIST = (errors.Malformed, errors.Incomplete)
+"""ConnectWise answers, and what it says of others may be well."""
+
 IN_A_ROW = 5
 """So many accounts in a row that cannot be read, or writes without an answer, stop the run: ConnectWise is not well."""
 
@@ -85,7 +88,7 @@ def plan_accounts(
             planned = plan_one(runtime, client, material, account_id, ahead)
         except STOPPING:
             raise
-        except errors.Malformed as error:  # ConnectWise answers, and what it says of others may be well
+        except _OF_ONE_LIST as error:
             return Planned(_read_failed(material, account_id, error), runtime.clock(), b"")
         except ConnectWiseError as error:
             failures.add(error)
@@ -140,11 +143,9 @@ def plan_one(
     ):
         number = mapping.cw_agreement_id or 0
         found = ahead.additions(number) if ahead is not None else read_additions(runtime, client, number)
-        ours = {line.addition_id for line in material.lines.of(account_id, number)}
-        if ours - {
-            row.id for row in found.rows
-        }:  # deleted there, or a list that is short: then they would be created once more
-            client.read.all_additions(number, len(found.rows))
+        missing = {line.addition_id for line in material.lines.of(account_id, number)} - {row.id for row in found.rows}
+        if missing:  # deleted there, or a list that is short: then they would be created once more
+            client.read.all_additions(number, len(found.rows), missing)
     rows = found.rows
     value = material.account_input(account_id, rows)
     plan = plan_account(value, material.context)

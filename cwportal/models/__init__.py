@@ -13,10 +13,11 @@ from cwportal.models.draft import Draft
 from cwportal.models.ledger import LedgerAddition, LedgerCatalogProduct, LedgerDocument
 from cwportal.models.mapping import Mapping, MappingDraft
 from cwportal.models.rejection import Rejection
-from cwportal.models.run import Run, RunAccount, RunChange
+from cwportal.models.run import UNSETTLED, Run, RunAccount, RunChange
 from cwportal.models.settings import Settings
 
 __all__ = [
+    "UNSETTLED",
     "AuditEntry",
     "Connection",
     "Directory",

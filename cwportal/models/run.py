@@ -84,6 +84,11 @@ class RunAccount(Base):
     asks: Mapped[bool] = mapped_column(default=False)
 
 
+_UNSETTLED = "outcome IN ('started', 'unknown')"
+UNSETTLED = text(f"cwportal_run_change.{_UNSETTLED}")
+"""Sent, and nobody knows what became of it. Written out as in its index: with bound values SQLite would look through all changes ever made."""
+
+
 class RunChange(Base):
     """One proposed write and what became of it.
 
@@ -98,8 +103,8 @@ class RunChange(Base):
             "ix_cwportal_run_change_open",
             "partner_id",
             "tenant",
-            sqlite_where=text("outcome IN ('started', 'unknown')"),
-            postgresql_where=text("outcome IN ('started', 'unknown')"),
+            sqlite_where=text(_UNSETTLED),
+            postgresql_where=text(_UNSETTLED),
         ),
     )
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from cwportal.db import Instant
 from cwportal.errors import RunUnderWay
-from cwportal.models import Run, RunAccount, RunChange
+from cwportal.models import UNSETTLED, Run, RunAccount, RunChange
 from cwportal.runtime import Runtime
 from cwportal.services import silent
 from cwportal.services.lease import (
@@ -175,7 +175,7 @@ def _take(session: Session, runtime: Runtime, run: Run, token: str, now: datetim
 def _bring_back_writes(session: Session, run: Run, now: datetime) -> None:
     """Attempts that seem to be ahead, because the clock was set back, are as of now: else their look-up would wait until then."""
     mine = (RunChange.partner_id == run.partner_id, RunChange.tenant == run.tenant, RunChange.resolved_at.is_(None))
-    opened = (*mine, RunChange.outcome.in_([Outcome.STARTED, Outcome.UNKNOWN]))
+    opened = (*mine, UNSETTLED)
     for column in (RunChange.attempted_at, RunChange.finished_at):
         session.execute(update(RunChange).where(*opened, column > now).values({column: now}))
 

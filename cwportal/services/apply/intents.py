@@ -17,7 +17,7 @@ from cwportal.billing.findings import decide
 from cwportal.billing.scale import to_scale
 from cwportal.billing.values import AccountCharges, Row, Unconfirmed
 from cwportal.connectwise.errors import ConnectWiseError, NotFound
-from cwportal.models import LedgerAddition, LineDecision, RunChange
+from cwportal.models import UNSETTLED, LedgerAddition, LineDecision, RunChange
 from cwportal.models import Mapping as MappingRow
 from cwportal.runtime import Runtime
 from cwportal.services import ledger, runs
@@ -64,7 +64,7 @@ def look_up(runtime: Runtime, client: Client, partner_id: str, lease: Lease | No
                 .where(
                     RunChange.partner_id == partner_id,
                     RunChange.tenant == client.tenant,
-                    RunChange.outcome.in_(_OPEN),
+                    UNSETTLED,
                     RunChange.resolved_at.is_(None),
                 )
                 .order_by(RunChange.id)

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from cwportal.connectwise.errors import ConnectWiseError, Invalid
 from cwportal.connectwise.reader import same_text
 from cwportal.connectwise.records import NamedItem
-from cwportal.models import RunChange
+from cwportal.models import UNSETTLED, RunChange
 from cwportal.services import settings
 from cwportal.services.apply.journal import Done
 from cwportal.services.apply.work import Work
@@ -69,7 +69,7 @@ def _none_open(work: Work) -> None:
         RunChange.partner_id == work.lease.partner_id,
         RunChange.tenant == work.lease.tenant,
         RunChange.kind == Kind.PRODUCT_TABLE,
-        RunChange.outcome.in_([Outcome.STARTED, Outcome.UNKNOWN]),
+        UNSETTLED,
         RunChange.resolved_at.is_(None),
     )
     with work.runtime.database.read() as session:

@@ -38,7 +38,7 @@ def no_look_up(patch: pytest.MonkeyPatch, campaign: Campaign) -> None:
 
 def look_up_by_desired_values(patch: pytest.MonkeyPatch, campaign: Campaign) -> None:
     def find(
-        rows: tuple[Row, ...], sent: Mapping[str, Any], *, product_id: int, known: frozenset[int]
+        rows: tuple[Row, ...], sent: Mapping[str, Any], *, product_id: int, known: frozenset[int], **_: Any
     ) -> lookup.Created:
         wanted = {(q, p, c) for name in campaign.agreements for _, q, p, c in campaign.desired(name)}
         new = [row for row in rows if row.product_id == product_id and row.id not in known]

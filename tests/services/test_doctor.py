@@ -152,6 +152,7 @@ def test_database_out_of_reach(fresh: Installation, tmp_path: Path) -> None:
     found = lost.check("database")
     assert found.health is PROBLEM
     assert "CWPORTAL_DATABASE_URL" in found.todo
+    assert "There is no folder" in found.todo
     assert "nowhere/x.sqlite cannot be used (unable to open database file)" in found.what
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -12,7 +13,8 @@ from cwportal.runtime import Runtime
 from cwportal.services import schema
 from cwportal.services.doctor.check import Check, Health
 
-_CLOSED = frozenset({3, 8, 14, 23})
+_CANTOPEN = 14
+_CLOSED = frozenset({3, 8, _CANTOPEN, 23})
 """SQLITE_PERM, READONLY, CANTOPEN and AUTH."""
 _CLOSED_STATES = frozenset({"42501", "25006"})
 """PostgreSQL: no right, a server that is only read (a standby)."""
@@ -71,6 +73,9 @@ def trouble(engine: Engine, error: SQLAlchemyError) -> tuple[str, str]:
             f"The database {where} is busy ({said}).",
             "Something large is being written: wait a minute, then try again.",
         )
+    if file and _code(error) == _CANTOPEN and not (folder := Path(_path(engine)).absolute().parent).is_dir():
+        todo = f"There is no folder {folder}: make it, or correct CWPORTAL_INSTANCE or CWPORTAL_DATABASE_URL."
+        return f"The database {where} cannot be used ({said}).", todo
     if is_closed(error):
         todo = (
             "Make the file, and the folder it is in, writable for that user, or choose another: CWPORTAL_INSTANCE, "
@@ -85,6 +90,11 @@ def trouble(engine: Engine, error: SQLAlchemyError) -> tuple[str, str]:
         f"The database {where} cannot be used ({said}).",
         "Check that it runs, and its address: CWPORTAL_DATABASE_URL, else what the application has configured.",
     )
+
+
+def _path(engine: Engine) -> str:
+    """The file, also where the URL names it as `file:…?mode=…`."""
+    return str(engine.url.database).removeprefix("file:").partition("?")[0]
 
 
 def _where(engine: Engine) -> str:

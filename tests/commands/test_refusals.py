@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from cwportal.dev import valkey
 from cwportal.sandbox import Sandbox
 from cwportal.sandbox.defaults import EXPORT_KEYS, EXPORT_ROLE
 from tests.commands.instance import PARTNER, Instance, Result
@@ -325,6 +326,7 @@ def test_a_database_that_may_not_be_written(loaded: Instance, words: tuple[str, 
         )  # as SQLite sees it where neither it nor its folder may be written
     loaded.set(CWPORTAL_DATABASE_URL=f"sqlite:///file:{file}?mode=ro&uri=true")
     result = loaded(*words)
+    valkey.stop(loaded.folder / "instance")  # doctor has asked it
     told = result.out if words == ("doctor",) else result.error
     assert result.code == (1 if words == ("doctor",) else 2)
     assert "cannot be used by the user who runs this (attempt to write a readonly database). " in told

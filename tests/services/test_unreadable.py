@@ -275,3 +275,19 @@ def test_a_lost_line_is_looked_for_in_a_whole_list_only(world: World) -> None:
     lies.stop()
     assert world.export(approve=True)["status"] == "succeeded"
     assert sorted(lines(world, "a")) == sorted([group("SKU-a", 3, 2, 5), group("SKU-a", 1, 2, 6)])
+
+
+def test_of_two_skus_that_stand_for_one_product_both_wait_where_it_cannot_be_read(world: World) -> None:
+    """Else the one would look as if it had no product, and get a second one."""
+    made = next(row for row in world.state()["catalog"] if row["identifier"] == "SKU-a")
+    world.control("edit", {"kind": "catalog", "id": made["id"], "set": {"identifier": "SKU-z"}})
+    world.source.add_account("z", charge("SKU-z", 1, 2, 5))
+    world.map({"z": world.agreement("z")})
+    assert world.export(approve=True)["status"] == "succeeded"
+    world.source.set_charges("a", charge("SKU-a", 7, 2, 5))
+    lies = Lies(world.sandbox)
+    lies.tell(CATALOG, of("SKU-z", price="1.00"))
+    before = len(world.state()["catalog"])
+    result = world.export(approve=True)
+    assert all("price" in findings(result, account)["read_failed"] for account in "az")
+    assert len(world.state()["catalog"]) == before

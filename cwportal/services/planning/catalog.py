@@ -20,15 +20,18 @@ def catalog(
 ) -> Catalog:
     """`hits`: the products found for every part number that is needed."""
     found = {part: tuple(_entry(product) for product in several) for part, several in hits.items()}
-    named = {products[part].product_id: part for part in hits if part in products}
-    by_id = {entry.id: entry for several in found.values() for entry in several if entry.id in named}
-    unseen = named.keys() - by_id.keys()
+    named = {
+        part: products[part].product_id for part in hits if part in products
+    }  # several parts may stand for one product
+    ids = set(named.values())
+    by_id = {entry.id: entry for several in found.values() for entry in several if entry.id in ids}
+    unseen = ids - by_id.keys()
     if unseen:
         broken = dict[int, Malformed]()
         by_id.update(
             (key, _entry(product)) for key, product in client.read.products_by_id(sorted(unseen), broken).items()
         )
-        unread.parts |= {named[number]: error for number, error in broken.items() if number in named}
+        unread.parts |= {part: broken[number] for part, number in named.items() if number in broken}
     return Catalog(skus=skus, hits=found, by_id=by_id, ledger=products)
 
 

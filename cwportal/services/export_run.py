@@ -210,9 +210,8 @@ class ExportRun:
         with self._runtime.database.read() as session:
             changes = store.planned(session, self._lease.run_id, products=True)
         wanted = [stored for stored in changes if stored.change.part_number in needed]
-        unseen = [stored for stored in wanted if not approval.allows(stored.change)]
-        leave_products(work, unseen, _NOT_SHOWN)
-        apply_products(work, [stored for stored in wanted if stored not in unseen])
+        leave_products(work, [stored for stored in wanted if not approval.allows(stored.change)], _NOT_SHOWN)
+        apply_products(work, [stored for stored in wanted if approval.allows(stored.change)])
 
     def _apply(self, work: Work, chosen: list[Planned], approval: outcome.Approval) -> None:
         again = AgreementsAgain(self._runtime, self._client, (p.plan.agreement_id or 0 for p in chosen))

@@ -46,7 +46,8 @@ def apply_products(work: Work, changes: list[Stored]) -> None:
         except NoPlace as error:
             _none_created(work, left, error.sentence, error.__cause__)
             left = []
-        changes = [stored for stored in changes if stored in left or stored not in creations]
+        leave = {stored.id for stored in creations} - {stored.id for stored in left}
+        changes = [stored for stored in changes if stored.id not in leave]
     for stored in changes[:1]:  # alone: what refuses one refuses all, and is asked once
         _apply(work, stored, place)
     with ThreadPoolExecutor(threads(work.runtime), thread_name_prefix="products") as pool:
@@ -77,7 +78,7 @@ def _still_missing(work: Work, creations: list[Stored]) -> list[Stored]:
         work.failed_products[stored.change.part_number] = (
             "its product came to ConnectWise meanwhile, and the next export uses it"
         )
-    return [stored for stored in creations if stored not in there]
+    return [stored for stored in creations if stored.change.part_number in missing]
 
 
 def _unshown(work: Work, creations: list[Stored]) -> list[str]:
